@@ -1,0 +1,73 @@
+"""THE address map: every physical address and I/O port that the machine decodes.
+
+One row an area. The board attaches devices where these rows say and nowhere
+else; the image builder, the documentation and the debugger read the same rows.
+
+Sources: the IBM PC/AT technical reference for the ports below 400h; Intel SDM
+Vol. 3A for the reset vector; QEMU's ``pc`` machine for the exit device and the
+ACPI power-off register, so that one image runs on both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vectoros.units import KIB, MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """``size`` ports or bytes from ``base`` that answer as one."""
+
+    name: str
+    base: int
+    size: int
+    doc: str
+
+    @property
+    def last(self) -> int:
+        """The last port or byte of the area."""
+        return self.base + self.size - 1
+
+    def __str__(self) -> str:
+        """Name and range, as every message about the map shows them."""
+        return f"{self.name} at {self.base:#x}..{self.last:#x}"
+
+
+PORTS: tuple[Area, ...] = (
+    Area("pic1", 0x20, 2, "8259A interrupt controller, master"),
+    Area("pit", 0x40, 4, "8254 interval timer"),
+    Area("port61", 0x61, 1, "system control port B: speaker gate, timer 2 output"),
+    Area("pic2", 0xA0, 2, "8259A interrupt controller, slave"),
+    Area("debug_console", 0xE9, 1, "debug console: each line is a milestone"),
+    Area("exit", 0xF4, 4, "exit device: a byte written stops the machine with that status"),
+    Area("ata", 0x1F0, 8, "ATA command block, primary channel"),
+    Area("com1", 0x3F8, 8, "16550A UART: the console"),
+    Area("ata_control", 0x3F6, 1, "ATA device control and alternate status, primary channel"),
+    Area("power", 0x604, 2, "ACPI PM1a control: SLP_EN with SLP_TYP 5 switches off"),
+)
+"""I/O ports, by device."""
+
+IRQS: dict[str, int] = {"pit": 0, "cascade": 2, "com1": 4, "ata": 14}
+"""Inputs of the two interrupt controllers: 0-7 the master's, 8-15 the slave's."""
+
+BOOT_SECTOR = 0x7C00
+"""Where a BIOS places a disk's first sector and jumps to it (IBM PC/AT)."""
+
+LOW_MEMORY_END = 640 * KIB
+"""First byte of the legacy video and adapter area."""
+
+MINIMUM_RAM = 1 * MIB
+MAXIMUM_RAM = 3072 * MIB
+"""RAM lies below the 32-bit hole in one piece; more needs a second piece above 4 GiB."""
+
+PHYSICAL_ADDRESS_BITS = 40
+"""Width of a physical address on the emulated CPU (Unicorn 2.1.4, ``TCG_PHYS_ADDR_BITS``)."""
+
+INTA_PAGE = 0xFE_0000_0000
+"""A page that only the CPU's interrupt-acknowledge cycle reads. Not decoded for programs."""
+
+
+def port_area(name: str) -> Area:
+    """Return the row of :data:`PORTS` called ``name``."""
+    return next(area for area in PORTS if area.name == name)
