@@ -1,0 +1,46 @@
+"""Which model answers in which area of the address map."""
+
+from __future__ import annotations
+
+import inspect
+
+from vectoros.devices.ata import Ata, AtaControl
+from vectoros.devices.debug_console import DebugConsole
+from vectoros.devices.device import Device
+from vectoros.devices.exit import Exit
+from vectoros.devices.pic import Pic
+from vectoros.devices.pit import Pit
+from vectoros.devices.port61 import Port61
+from vectoros.devices.power import Power
+from vectoros.devices.uart import Uart
+from vectoros.layout import IRQS, PORTS, Area
+
+MODELS: dict[str, type[Device]] = {
+    "pic1": Pic,
+    "pit": Pit,
+    "port61": Port61,
+    "pic2": Pic,
+    "debug_console": DebugConsole,
+    "exit": Exit,
+    "ata": Ata,
+    "com1": Uart,
+    "ata_control": AtaControl,
+    "power": Power,
+}
+"""Name of an area in :data:`vectoros.layout.PORTS` -> the model behind it."""
+
+
+def areas(model: type[Device]) -> list[Area]:
+    """Return the areas where ``model`` answers, in the order of the address map."""
+    return [area for area in PORTS if MODELS.get(area.name) is model]
+
+
+def irq(area: Area) -> int | None:
+    """Return the interrupt that the device at ``area`` drives, or None."""
+    return IRQS.get(area.name)
+
+
+def manual(model: type[Device]) -> str:
+    """Return the docstring of the model's module and class, as plain paragraphs."""
+    module = inspect.getmodule(model)
+    return "\n\n".join(inspect.cleandoc(part.__doc__ or "") for part in (module, model))
