@@ -1,0 +1,1 @@
+"""The CPU: one interface, two engines. Only this package imports unicorn."""

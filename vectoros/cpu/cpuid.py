@@ -1,0 +1,49 @@
+"""CPUID: what our CPU says of itself, where Unicorn's model does not tell the truth.
+
+The model underneath is Unicorn's Sandy Bridge: the newest without RDRAND, whose
+results would come from the host. Unicorn answers the leaves that are not
+mentioned here (Intel SDM Vol. 2A, "CPUID").
+"""
+
+from __future__ import annotations
+
+from vectoros.units import TICKS_PER_SECOND
+
+CRYSTAL_HZ = 25_000_000
+
+Leaf = tuple[int, int, int, int]
+"""EAX, EBX, ECX, EDX."""
+
+_MAXIMUM_LEAF = 0x16
+_VENDOR = (0x756E_6547, 0x6C65_746E, 0x4965_6E69)  # "GenuineIntel" in EBX, ECX, EDX
+_OSXSAVE = 1 << 27
+_CR4_OSXSAVE = 1 << 18
+_MHZ = TICKS_PER_SECOND // 1_000_000
+
+LEAVES: dict[tuple[int, int], Leaf] = {
+    (0, 0): (_MAXIMUM_LEAF, *_VENDOR),
+    # Family 6, model 42. SSE3 PCLMUL SSSE3 CX16 SSE4.1 SSE4.2 POPCNT AES XSAVE and the
+    # hypervisor bit; no local APIC, no MONITOR, no AVX.
+    (1, 0): (0x0002_06A1, 0x0000_0800, 0x8698_2203, 0x078B_F9FD),
+    # XSAVE: x87 and SSE state, 576 bytes.
+    (0xD, 0): (3, 0x240, 0x240, 0),
+    (0xD, 1): (0, 0, 0, 0),
+    (0xD, 2): (0, 0, 0, 0),
+    # The time-stamp counter runs at CRYSTAL_HZ * EBX / EAX.
+    (0x15, 0): (1, TICKS_PER_SECOND // CRYSTAL_HZ, CRYSTAL_HZ, 0),
+    (0x16, 0): (_MHZ, _MHZ, 100, 0),
+}
+"""By leaf and subleaf; the second is 0 where a leaf has none."""
+
+_EMPTY: Leaf = (0, 0, 0, 0)
+_FIRST_EMPTY, _LAST_EMPTY = 0xE, 0x14
+
+
+def cpuid(leaf: int, subleaf: int, cr4: int) -> Leaf | None:
+    """Return the registers for ``leaf``, or None if Unicorn's own answer stands."""
+    if _FIRST_EMPTY <= leaf <= _LAST_EMPTY or _MAXIMUM_LEAF < leaf < 0x8000_0000:
+        return _EMPTY
+    found = LEAVES.get((leaf, subleaf if leaf == 0xD else 0))
+    if leaf == 1 and found is not None and cr4 & _CR4_OSXSAVE:
+        return found[0], found[1], found[2] | _OSXSAVE, found[3]
+    return found

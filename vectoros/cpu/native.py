@@ -1,0 +1,214 @@
+"""The fast engine's native side: its state block, and the code of ``native.S``.
+
+The code is assembled when the first fast engine is made and lies in one page
+that is writable before and executable after, never both. It calls functions
+that Unicorn's Linux wheel exports; :func:`missing_symbols` says whether they
+are there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from vectoros.assembler import assemble
+from vectoros.cpu import unicorn_api
+from vectoros.cpu.bits import Flag, Hidden
+from vectoros.cpu.registers import OFFSET
+from vectoros.errors import hold
+
+UC_CPU = 0x1B8
+"""Offset of the pointer to CPUState in Unicorn 2.1.4's ``uc_struct``."""
+
+CPU_ENV = 0x128
+"""Offset of the pointer to the register file in CPUState."""
+
+CPU_CFLAGS_NEXT_TB = 0x18
+"""Offset of the flags of the next block alone: n lets it have n instructions."""
+
+CPU_INTERRUPT_REQUEST = 0x1C
+"""Offset of the pending-interrupt bits."""
+
+CPU_MEM_IO_PC = 0x8178
+"""Offset of the host address of the code that is making an MMIO access."""
+
+INTERRUPT_NMI = 0x200
+INTERRUPT_VIRQ = 0x100
+
+VMCB_VECTOR = 0x64
+"""Offset in the page at ``_vm_vmcb`` from which the CPU fetches an interrupt's vector."""
+
+LOG_ENTRIES = 64
+
+_FUNCTIONS = {
+    "emu_stop": "uc_emu_stop",
+    "do_interrupt": "x86_cpu_do_interrupt_x86_64",
+    "compute_flags": "cpu_cc_compute_all_x86_64",
+    "raise_": "raise_exception_err_x86_64",
+}
+_CALLED_FROM_PYTHON = (
+    "cpu_restore_state_x86_64",
+    "tb_invalidate_phys_range_x86_64",
+    "tlb_flush_x86_64",
+)
+
+
+class LogEntry(ctypes.Structure):
+    """One delivery, as ``native.S`` records it."""
+
+    if TYPE_CHECKING:
+        tick: int
+        rip: int
+        rsp: int
+        cr2: int
+        vector: int
+        error_code: int
+        software: int
+        cs: int
+        cpl: int
+        delivered: int
+
+    _fields_ = (
+        ("tick", ctypes.c_uint64),
+        ("rip", ctypes.c_uint64),
+        ("rsp", ctypes.c_uint64),
+        ("cr2", ctypes.c_uint64),
+        ("vector", ctypes.c_uint32),
+        ("error_code", ctypes.c_uint32),
+        ("software", ctypes.c_uint32),
+        ("cs", ctypes.c_uint32),
+        ("cpl", ctypes.c_uint32),
+        ("delivered", ctypes.c_uint32),
+        ("_pad", ctypes.c_uint64),
+    )
+
+
+class State(ctypes.Structure):
+    """The block that the native callbacks and Python share."""
+
+    if TYPE_CHECKING:
+        budget: int
+        deadline: int
+        last_pc: int
+        last_size: int
+        passing: int
+        refused: int
+        cr2: int
+        syscalls: int
+        log_count: int
+        emu_stop: int
+        do_interrupt: int
+        compute_flags: int
+        raise_: int
+        look_ahead: int
+        port_in: int
+        port_out: int
+        port_check: int
+        vectors: ctypes.Array[ctypes.c_uint64]
+        log: ctypes.Array[LogEntry]
+
+    _fields_ = (
+        ("budget", ctypes.c_int64),  # ticks left to the deadline
+        ("deadline", ctypes.c_uint64),  # the tick at which budget is 0
+        ("last_pc", ctypes.c_uint64),  # linear address of the block charged last
+        ("last_size", ctypes.c_uint64),  # how much of it is charged, in bytes
+        ("passing", ctypes.c_uint32),  # let one block cross the deadline
+        ("refused", ctypes.c_uint32),  # a block was refused: the slice has ended
+        ("cr2", ctypes.c_uint64),  # CR2 as the guest last saw it
+        ("syscalls", ctypes.c_uint64),
+        ("log_count", ctypes.c_uint64),
+        ("emu_stop", ctypes.c_uint64),
+        ("do_interrupt", ctypes.c_uint64),
+        ("compute_flags", ctypes.c_uint64),
+        ("raise_", ctypes.c_uint64),
+        ("look_ahead", ctypes.c_uint64),
+        ("port_in", ctypes.c_uint64),
+        ("port_out", ctypes.c_uint64),
+        ("port_check", ctypes.c_uint64),
+        ("vectors", ctypes.c_uint64 * 256),
+        ("log", LogEntry * LOG_ENTRIES),
+    )
+
+
+def missing_symbols() -> list[str]:
+    """Return the names that this build of Unicorn does not export."""
+    return [
+        name
+        for name in (*_FUNCTIONS.values(), *_CALLED_FROM_PYTHON)
+        if not unicorn_api.exports(name)
+    ]
+
+
+def new_state() -> State:
+    """Return a state block whose function pointers are filled in."""
+    state = State()
+    for field, symbol in _FUNCTIONS.items():
+        setattr(state, field, unicorn_api.address_of(symbol))
+    return state
+
+
+def constants() -> dict[str, int]:
+    """Return every name in capitals that ``native.S`` uses."""
+    segment = {"SELECTOR": 0, "BASE": 8, "LIMIT": 16, "FLAGS": 20}
+    env = {
+        "RAX": OFFSET["gpr"],
+        "RCX": OFFSET["gpr"] + 8,
+        "RDX": OFFSET["gpr"] + 16,
+        "RSP": OFFSET["gpr"] + 32,
+        "R11": OFFSET["gpr"] + 88,
+        "RIP": OFFSET["rip"],
+        "EFLAGS": OFFSET["_eflags"],
+        "CC_SRC": OFFSET["_cc_src"],
+        "CC_OP": OFFSET["_cc_op"],
+        "DF": OFFSET["_df"],
+        "HFLAGS": OFFSET["_hflags"],
+        "CR2": OFFSET["cr2"],
+        "EFER": OFFSET["efer"],
+        "STAR": OFFSET["star"],
+        "LSTAR": OFFSET["lstar"],
+        "FMASK": OFFSET["fmask"],
+        "TSC_AUX": OFFSET["tsc_aux"],
+        "ERROR_CODE": OFFSET["_error_code"],
+        "IS_INT": OFFSET["_exception_is_int"],
+        "NEXT_RIP": OFFSET["_exception_next_rip"],
+        **{f"CS_{part}": OFFSET["segs"] + 24 + at for part, at in segment.items()},
+        **{f"SS_{part}": OFFSET["segs"] + 48 + at for part, at in segment.items()},
+    }
+    fields: list[tuple[str, type[ctypes.Structure], str]]
+    fields = [(f"ST_{name.strip('_').upper()}", State, name) for name, *_ in State._fields_]
+    fields += [(f"LOG_{name.upper()}", LogEntry, name) for name, *_ in LogEntry._fields_[:-1]]
+    return {
+        "UC_CPU": UC_CPU,
+        "CPU_ENV": CPU_ENV,
+        "HF_CS64": Hidden.CS64.value,
+        "HF_INHIBIT_IRQ": Hidden.INHIBIT_IRQ.value,
+        "FLAG_RF": Flag.RF.value,
+        "PF_FETCH": 1 << 4,
+        "LOG_ENTRIES": LOG_ENTRIES,
+        **{f"ENV_{name}": offset for name, offset in env.items()},
+        **{name: getattr(kind, field).offset for name, kind, field in fields},
+    }
+
+
+@functools.cache
+def routines() -> dict[str, int]:
+    """Return the host addresses of the routines of ``native.S``, assembled and executable."""
+    source = files("vectoros.cpu").joinpath("native.S")
+    page = mmap.mmap(-1, mmap.PAGESIZE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    program = assemble(source.read_text(), origin=address, constants=constants(), name="native.S")
+    hold(len(program.code) <= mmap.PAGESIZE, "native.S has outgrown its page")
+    page[: len(program.code)] = program.code
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    if libc.mprotect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC) != 0:
+        raise OSError(ctypes.get_errno(), "this host refuses to make memory executable")
+    _pages.append(page)
+    return program.symbols
+
+
+_pages: list[mmap.mmap] = []
+"""Keeps the code alive as long as the process."""
