@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from vectoros.errors import ConfigError
+from vectoros.errors import ConfigError, hold
 from vectoros.ram import Ram, make_ram
 from vectoros.units import PAGE_SIZE, PhysAddr
 
@@ -36,16 +37,17 @@ class Rom:
 
 
 class Memory:
-    """RAM from address 0, any number of ROMs above or over it."""
+    """RAM from address 0, and any number of ROMs above it."""
 
     def __init__(self, size: int) -> None:
         """Make ``size`` bytes of RAM."""
-        self.ram: Ram = make_ram(size)
+        self.ram: Ram[Any] = make_ram(size)
         self.roms: list[Rom] = []
         self._listener: Callable[[int, int], None] | None = None
 
     def add_rom(self, rom: Rom) -> None:
         """Put ``rom`` in place; it must be whole pages, above RAM, and clear of other ROMs."""
+        hold(self._listener is None, f"{rom} was added after the CPU had taken the map over")
         if rom.base % PAGE_SIZE or len(rom.data) % PAGE_SIZE or not rom.data:
             raise ConfigError(f"{rom}: base and size must be multiples of {PAGE_SIZE} bytes")
         if rom.base < self.ram.size:
@@ -63,7 +65,11 @@ class Memory:
         """Return ``size`` bytes; where there is neither RAM nor ROM they are all ones."""
         if address + size <= self.ram.size:
             return bytes(self.ram.view[address : address + size])
-        return b"".join(self._byte(at) for at in range(address, address + size))
+        found = bytearray(OPEN_BUS * size)
+        self._overlay(found, address, 0, self.ram.view)
+        for rom in self.roms:
+            self._overlay(found, address, rom.base, rom.data)
+        return bytes(found)
 
     def write(self, address: int, data: bytes) -> None:
         """Store ``data``; bytes that fall outside RAM are lost, as on the bus."""
@@ -72,17 +78,18 @@ class Memory:
             self._listener(address, stored)
 
     def _store(self, address: int, data: bytes) -> int:
-        data = data[: max(0, self.ram.size - address)]
-        self.ram.view[address : address + len(data)] = data
-        return len(data)
+        """Store what falls into RAM, and return how much that was."""
+        stored = max(0, min(len(data), self.ram.size - address))
+        self.ram.view[address : address + stored] = data[:stored]
+        return stored
 
-    def _byte(self, address: int) -> bytes:
-        if address < self.ram.size:
-            return bytes(self.ram.view[address : address + 1])
-        for rom in self.roms:
-            if rom.base <= address < rom.end:
-                return rom.data[address - rom.base : address - rom.base + 1]
-        return OPEN_BUS
+    @staticmethod
+    def _overlay(found: bytearray, address: int, base: int, data: bytes | memoryview) -> None:
+        """Put what ``data``, which lies at ``base``, has for ``found``, which is of ``address``."""
+        first = max(address, base)
+        end = min(address + len(found), base + len(data))
+        if first < end:
+            found[first - address : end - address] = data[first - base : end - base]
 
 
 class CpuMemory:

@@ -2,15 +2,17 @@
 
 RAM is a private mapping of a memory file that holds the base. The first store
 to a page makes the host copy it, the page map tells which pages were copied,
-and dropping the copies is one system call (``madvise(2)``, ``pagemap`` in the
-kernel's admin guide). The mapping stays at its address throughout.
+and dropping the copies is one system call (``madvise(2)``; "pagemap" in the
+kernel's administration guide). The mapping stays at its address throughout.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import weakref
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -24,6 +26,7 @@ _MAP_FIXED = 0x10
 _MAP_NORESERVE = 0x4000
 _MADV_DONTNEED = 4
 
+_PAGEMAP_ENTRY_BYTES = 8
 _PAGEMAP_PRESENT = np.uint64(1 << 63)
 _PAGEMAP_SWAPPED = np.uint64(1 << 62)
 _PAGEMAP_FILE = np.uint64(1 << 61)  # still the file's page: never stored to
@@ -44,9 +47,9 @@ _libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 class FileBase(Base):
     """A base in a memory file."""
 
-    def __init__(self, size: int) -> None:
-        """Hold ``size`` bytes, all zero; a page that was never written costs nothing."""
-        super().__init__()
+    def __init__(self, size: int, digests: Mapping[int, bytes]) -> None:
+        """Hold ``size`` bytes, all zero until written; an unwritten page costs nothing."""
+        super().__init__(size, digests)
         self.file = os.memfd_create("vectoros-ram", os.MFD_CLOEXEC)
         weakref.finalize(self, os.close, self.file)
         os.ftruncate(self.file, size)
@@ -56,48 +59,79 @@ class FileBase(Base):
         return os.pread(self.file, PAGE_SIZE, page * PAGE_SIZE)
 
 
-class MemfdRam(Ram):
+class MemfdRam(Ram[FileBase]):
     """RAM whose base is a memory file and whose changes are private copies."""
 
     def __init__(self, size: int) -> None:
         """Map ``size`` bytes, all zero."""
-        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
-        weakref.finalize(self, os.close, self._pagemap)
-        base = FileBase(size)
+        base = FileBase(size, {})
         super().__init__(size, base)
         self._map(base)
 
     @staticmethod
+    @functools.cache
     def available() -> bool:
-        """Whether this host's page size and page map serve."""
-        return os.sysconf("SC_PAGE_SIZE") == PAGE_SIZE and os.access("/proc/self/pagemap", os.R_OK)
+        """Whether this host's page map tells loads from stores: tried out, once a process."""
+        if os.sysconf("SC_PAGE_SIZE") != PAGE_SIZE:
+            return False
+        try:
+            probe = MemfdRam(3 * PAGE_SIZE)
+            probe.view[PAGE_SIZE] = probe.view[0] + 1
+            return list(probe.dirty()) == [1]
+        except OSError:
+            return False
 
     def dirty(self) -> PageNumbers:
         """Return, in order, the pages that were stored to since they equalled the base."""
-        pages = self.size // PAGE_SIZE
-        raw = os.pread(self._pagemap, pages * 8, self.address // PAGE_SIZE * 8)
+        size = self.size // PAGE_SIZE * _PAGEMAP_ENTRY_BYTES
+        # Opened each time, because a file that a fork inherits shows the parent's pages.
+        pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            raw = os.pread(pagemap, size, self.address // PAGE_SIZE * _PAGEMAP_ENTRY_BYTES)
+        finally:
+            os.close(pagemap)
+        hold(len(raw) == size, "the host's page map ended early")
         entries = np.frombuffer(raw, dtype=np.uint64)
-        hold(len(entries) == pages, "the host's page map ended early")
         exists = entries & (_PAGEMAP_PRESENT | _PAGEMAP_SWAPPED)
         return np.flatnonzero((exists != 0) & (entries & _PAGEMAP_FILE == 0))
 
-    def _copy(self, changed: PageNumbers) -> Base:
-        base = FileBase(self.size)
-        for page in {*self._base.digests, *changed.tolist()}:
-            os.pwrite(base.file, self._pages[page], page * PAGE_SIZE)
+    def _copy(self, changed: PageNumbers, digests: Mapping[int, bytes]) -> FileBase:
+        base = FileBase(self.size, digests)
+        for first, end in _runs(sorted({*self._base.digests, *changed.tolist()})):
+            data = self.view[first * PAGE_SIZE : end * PAGE_SIZE]
+            written = os.pwrite(base.file, data, first * PAGE_SIZE)
+            if written != len(data):
+                raise OSError(f"the host took {written} of {len(data)} bytes of a memory file")
         return base
 
-    def _revert(self, base: Base) -> None:
-        hold(isinstance(base, FileBase), "a checkpoint of another kind of RAM")
-        if base is self._base:
-            result = _libc.madvise(self.address, self.size, _MADV_DONTNEED)
-            hold(result == 0, f"madvise failed: errno {ctypes.get_errno()}")
-        elif isinstance(base, FileBase):
+    def _revert(self, base: FileBase) -> None:
+        if base is not self._base:
             self._map(base)
+        elif _libc.madvise(self.address, self.size, _MADV_DONTNEED) != 0:
+            raise _failure("madvise")
 
     def _map(self, base: FileBase) -> None:
         """Put a private view of ``base`` in the mapping's place."""
         flags = _MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
         where = _libc.mmap(self.address, self.size, _PROT_READ_WRITE, flags, base.file, 0)
-        hold(where == self.address, f"mmap failed: errno {ctypes.get_errno()}")
+        if where != self.address:
+            raise _failure("mmap")
         self._base = base
+
+
+def _runs(pages: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of consecutive numbers in ``pages``: the first, and the one behind the last.
+
+    >>> list(_runs([1, 2, 3, 7]))
+    [(1, 4), (7, 8)]
+    """
+    first = 0
+    for index, page in enumerate(pages, 1):
+        if index == len(pages) or pages[index] != page + 1:
+            yield pages[first], page + 1
+            first = index
+
+
+def _failure(call: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{call}: {os.strerror(number)}")

@@ -56,6 +56,8 @@ def ticks_for(duration_ns: int) -> int:
 def parse_duration(text: str) -> int:
     """Return the nanoseconds that ``text`` names; raise :class:`ValueError` if it names none.
 
+    A fraction of a nanosecond is dropped.
+
     >>> parse_duration("10s"), parse_duration("1.5ms")
     (10000000000, 1500000)
     """
@@ -73,10 +75,12 @@ def parse_size(text: str) -> int:
     >>> parse_size("64M")
     67108864
     """
-    match = re.fullmatch(r"([0-9]{1,12})([KMG]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    # ASCII: else the Kelvin sign would do for a K.
+    form = r"([0-9]{1,12})(?:([KMG])i?)?B?"
+    match = re.fullmatch(form, text.strip(), re.ASCII | re.IGNORECASE)
     if match is None:
         raise ValueError(f"a size is a whole number and an optional K, M or G, not {text!r}")
-    return int(match[1]) * _UNITS_BYTES[match[2].upper()]
+    return int(match[1]) * _UNITS_BYTES[(match[2] or "").upper()]
 
 
 def format_ticks(ticks: int) -> str:

@@ -1,0 +1,323 @@
+"""The machine as a Python object: what the command line, tests and programs use.
+
+    from vectoros import Machine
+    with Machine.from_image("images/dev.img") as m:
+        m.serial.expect(r"ready", timeout="2s")
+        m.serial.send("help\\n")
+        print(m.cpu.rip, m.clock.now, m.state_hash())
+
+All times are virtual. Nothing here waits for the host.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, cast
+
+from vectoros import report, snapshot, snapshot_file
+from vectoros.board import Reason, StopRequest
+from vectoros.clock import Clock
+from vectoros.config import Config, memory_size
+from vectoros.cpu.bits import Gpr
+from vectoros.cpu.registers import Registers
+from vectoros.cpu.selftest import reset_real_mode
+from vectoros.crash import Crash, crash_of
+from vectoros.disk import DiskImage
+from vectoros.errors import BadFileError, UsageError
+from vectoros.layout import BOOT_SECTOR
+from vectoros.memory import Memory
+from vectoros.pc import Milestone, Pc
+from vectoros.serial_port import Watch
+from vectoros.snapshot import Snapshot, SnapshotError
+from vectoros.trace import Tracer
+from vectoros.units import format_ticks, parse_duration, ticks_for
+
+BIOS_DISK = 0x80
+"""DL as a BIOS hands it to a boot sector: the first hard disk."""
+
+
+class ExpectError(AssertionError):
+    """The guest did not say what was expected. The message shows what it did say."""
+
+
+class Serial:
+    """The console: the far end of the first UART."""
+
+    def __init__(self, machine: Machine, pc: Pc) -> None:
+        """Belong to ``machine``."""
+        self._machine = machine
+        self._pc = pc
+        self._seen = 0
+
+    @property
+    def text(self) -> str:
+        """Everything that the guest has sent."""
+        return self._pc.serial.text
+
+    def send(self, text: str | bytes) -> None:
+        """Type ``text`` at the present tick."""
+        data = text.encode() if isinstance(text, str) else text
+        self._pc.uart.receive(data)
+        self._pc.board.events.refresh()
+
+    def on_byte(self, sink: Callable[[int], None]) -> None:
+        """Call ``sink`` with each byte that the guest sends from now on."""
+        self._pc.serial.on_byte(sink)
+
+    def expect(self, pattern: str, timeout: str | int = "10s") -> re.Match[bytes]:
+        """Run until ``pattern`` matches what the guest sent since the last match; return it.
+
+        ``timeout`` is virtual time: text such as ``2s``, or nanoseconds. Raises
+        :class:`ExpectError` when it is over, or when the guest stops before.
+        """
+        limit = self._pc.clock.now + _ticks(timeout)
+        self._seen = min(self._seen, len(self._pc.serial.output))
+        watch, stop = self._machine._run_to_text(pattern, self._seen, limit)
+        if watch.hit is None:
+            said = self._pc.serial.output[self._seen :].decode("utf-8", errors="replace")
+            raise ExpectError(
+                f"{pattern!r} did not appear within {timeout}: {stop.reason.value} at "
+                f"{format_ticks(stop.tick)}, rip {self._machine.cpu.rip:#x}, after:\n{said[-2000:]}"
+            )
+        self._seen = watch.hit.end()
+        return watch.hit
+
+
+class Machine:
+    """A PC. Use it as a context manager, or :meth:`close` it."""
+
+    def __init__(self, config: Config | None = None, disk: DiskImage | None = None) -> None:
+        """Switch on the machine that ``config`` describes; no code is loaded yet."""
+        self._pc = Pc(config or Config(), disk)
+        self._tracer: Tracer | None = None
+        self.serial = Serial(self, self._pc)
+
+    @classmethod
+    def from_image(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        memory: int | str = "64M",
+        engine: str = "auto",
+    ) -> Self:
+        """Return a machine about to boot the disk image at ``path``.
+
+        As a BIOS would leave it: the first sector at 0000:7C00, real mode, DL 80h.
+        """
+        config = Config(memory=memory_size(memory), engine=engine)
+        disk = DiskImage(path)
+        sector = disk.boot_sector()
+        machine = cls(config, disk)
+        machine.memory.write(BOOT_SECTOR, sector)
+        regs = machine.cpu
+        reset_real_mode(regs, BOOT_SECTOR)
+        regs.gpr[Gpr.RDX] = BIOS_DISK
+        machine._pc.cpu.registers_changed()
+        return machine
+
+    @classmethod
+    def from_snapshot(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        disk: str | os.PathLike[str] | None = None,
+        engine: str = "auto",
+    ) -> Self:
+        """Return the machine that :meth:`save` wrote to ``path``, as it was then.
+
+        Its disk image is read where it was, or at ``disk``; another one is refused.
+        """
+        saved = snapshot_file.load(path)
+        memory = cast(int, saved.fingerprint["memory"])  # as load() has checked
+        try:
+            config = Config(memory=memory, engine=engine)
+        except UsageError as reason:
+            raise BadFileError(path, f"is of no machine that can be built: {reason}") from None
+        machine = cls(config, _disk_of(saved, path, disk))
+        try:
+            machine.restore(saved)
+        except BaseException:
+            machine.close()
+            raise
+        return machine
+
+    # -- looking -------------------------------------------------------------
+
+    @property
+    def engine(self) -> str:
+        """The engine that runs the CPU: fast or portable."""
+        return self._pc.cpu.name
+
+    @property
+    def cpu(self) -> Registers:
+        """The CPU's registers, by their SDM names."""
+        return self._pc.cpu.regs
+
+    @property
+    def clock(self) -> Clock:
+        """Virtual time."""
+        return self._pc.clock
+
+    @property
+    def memory(self) -> Memory:
+        """Guest-physical memory."""
+        return self._pc.memory
+
+    @property
+    def pc(self) -> Pc:
+        """The parts of the machine."""
+        return self._pc
+
+    @property
+    def milestones(self) -> list[Milestone]:
+        """Lines that the guest wrote to the debug console, with their ticks."""
+        return self._pc.milestones
+
+    def state_hash(self) -> str:
+        """Return the SHA-256 of everything that the guest can see."""
+        return snapshot.state_hash(self._pc)
+
+    def report(self, stop: StopRequest) -> dict[str, Any]:
+        """Return what the machine did until ``stop``, as data (docs/reference/run-report.md)."""
+        return report.run_report(self._pc, stop)
+
+    def crash(self, stop: StopRequest) -> Crash | None:
+        """Return why the guest cannot go on, if ``stop`` is that it cannot."""
+        return crash_of(self._pc, stop)
+
+    def trace(self, kinds: Collection[str], write: Callable[[str], None]) -> None:
+        """Call ``write`` with a line for each event of ``kinds``, from now on.
+
+        Kinds are those of :data:`vectoros.trace.KINDS`. A machine has one tracer.
+        """
+        self._tracer = Tracer(self._pc, kinds, write)
+
+    # -- running -------------------------------------------------------------
+
+    def run(
+        self,
+        *,
+        until: str | None = None,
+        until_tick: int | None = None,
+        for_: str | int | None = None,
+        served: Callable[[int], None] | None = None,
+    ) -> StopRequest:
+        """Run until something stops the machine; say what did, and at which tick.
+
+        ``until`` is a regular expression for the serial output from now on,
+        ``until_tick`` an absolute tick, ``for_`` a virtual duration.
+        """
+        limit = until_tick
+        if for_ is not None:
+            end = self._pc.clock.now + _ticks(for_)
+            limit = end if limit is None else min(limit, end)
+        if until is None:
+            return self._go(limit, served)
+        start = len(self._pc.serial.output)
+        return self._run_to_text(until, start, limit, served)[1]
+
+    def _run_to_text(
+        self,
+        pattern: str,
+        start: int,
+        limit: int | None,
+        served: Callable[[int], None] | None = None,
+    ) -> tuple[Watch, StopRequest]:
+        try:
+            re.compile(pattern)
+        except re.error as reason:
+            raise UsageError(f"{pattern!r} is not a regular expression: {reason}") from None
+        board = self._pc.board
+        watch = self._pc.serial.watch(
+            pattern, start, lambda _watch: board.request_stop(Reason.MATCH)
+        )
+        try:
+            return watch, self._go(limit, served)
+        finally:
+            self._pc.serial.unwatch(watch)
+
+    def _go(self, limit: int | None, served: Callable[[int], None] | None) -> StopRequest:
+        tracer = self._tracer
+        if tracer is None:
+            return self._pc.board.run(limit, served)
+
+        def traced(tick: int) -> None:
+            tracer.poll()
+            if served is not None:
+                served(tick)
+
+        try:
+            return self._pc.board.run(limit, traced)
+        finally:
+            tracer.poll()
+
+    def interrupt(self) -> None:
+        """Stop a run in progress at the end of its slice. Safe from a signal handler."""
+        self._pc.board.interrupt()
+
+    # -- snapshots -----------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Return the whole machine as it is now."""
+        return snapshot.take(self._pc)
+
+    def restore(self, saved: Snapshot) -> None:
+        """Be the machine of ``saved``, which is of a machine like this one."""
+        snapshot.restore(self._pc, saved)
+
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Write the machine as it is now to the file at ``path``; return its size in bytes."""
+        saved, disk = self.snapshot(), self._pc.disk
+        if disk is not None:
+            where = [os.path.abspath(disk.path), disk.sha256]
+            saved = replace(saved, history={**saved.history, "disk": where})
+        return snapshot_file.save(saved, path)
+
+    # -- the end -------------------------------------------------------------
+
+    def close(self) -> None:
+        """Free the machine; it must not be used again."""
+        self._pc.cpu.close()
+
+    def __enter__(self) -> Self:
+        """Return the machine."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Free the machine."""
+        self.close()
+
+
+def _disk_of(
+    saved: Snapshot, path: str | os.PathLike[str], disk: str | os.PathLike[str] | None
+) -> DiskImage | None:
+    """Return the disk image that belongs to ``saved``; refuse ``disk`` if it is another one."""
+    if saved.history["disk"] is None:
+        if disk is not None:
+            raise SnapshotError(f"{os.fspath(path)}: was saved without a disk, so it takes none")
+        return None
+    where, digest = saved.history["disk"]
+    image = DiskImage(where if disk is None else disk)
+    if image.sha256 != digest:
+        raise SnapshotError(
+            f"{os.fspath(path)}: needs the disk image with SHA-256 {digest:.16}..., "
+            f"and {image.path} has {image.sha256:.16}..."
+        )
+    return image
+
+
+def _ticks(duration: str | int) -> int:
+    """Return ticks for text such as ``2s``, or for nanoseconds."""
+    try:
+        return ticks_for(parse_duration(duration) if isinstance(duration, str) else duration)
+    except ValueError as reason:
+        raise UsageError(str(reason)) from None

@@ -1,0 +1,198 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, BinaryIO, Self, TypeVar, cast
+
+import click
+
+from vectoros.config import ENGINES
+from vectoros.errors import UsageError
+from vectoros.units import parse_duration, parse_size, ticks_for
+
+Function = TypeVar("Function", bound=Callable[..., object])
+T = TypeVar("T")
+
+PATH = click.Path(path_type=Path)
+TRACE_KINDS = "port, mmio, irq, fault, milestone"
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """Where the serial port leads."""
+
+    kind: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What to trace, and to which file; standard error if there is none."""
+
+    kinds: tuple[str, ...]
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a machine, as the options of :func:`run_options` say."""
+
+    serial: Serial
+    until: str | None
+    max_time: int | None
+    """Ticks."""
+    pace: str | None
+    report: Path | None
+    trace: Trace | None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Take the options out of what click passes to a command."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+# -- values --------------------------------------------------------------------
+
+
+def duration(text: str) -> int:
+    """Return the ticks of a virtual time such as ``10s``."""
+    return ticks_for(parse_duration(text))
+
+
+def moment(text: str) -> int:
+    """Return a tick, given as a number or as virtual time since power-on."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else duration(text)
+
+
+def pattern(text: str) -> str:
+    """Return ``text`` if it is a regular expression."""
+    try:
+        re.compile(text)
+    except re.error as reason:
+        raise ValueError(f"{text!r} is not a regular expression: {reason}") from None
+    return text
+
+
+def serial(text: str) -> Serial:
+    """Return where a serial port called ``stdio``, ``null`` or ``file:PATH`` leads."""
+    kind, colon, path = text.partition(":")
+    if kind == "file" and path:
+        return Serial("file", Path(path))
+    if colon or kind not in ("stdio", "null"):
+        raise ValueError(f"must be stdio, null or file:PATH, not {text!r}")
+    return Serial(kind)
+
+
+def trace(text: str) -> Trace:
+    """Return what ``KIND[,KIND...][:FILE]`` asks for; whether there are such kinds, is not ours."""
+    kinds, _, path = text.partition(":")
+    return Trace(tuple(kinds.split(",")), Path(path) if path else None)
+
+
+def reading(
+    convert: Callable[[str], T],
+) -> Callable[[click.Context, click.Parameter, str | None], T | None]:
+    """Return the callback of an option whose value ``convert`` reads."""
+
+    def callback(_ctx: click.Context, param: click.Parameter, value: str | None) -> T | None:
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except ValueError as reason:
+            raise UsageError(f"{param.opts[-1]}: {reason}") from None
+
+    return callback
+
+
+# -- options -------------------------------------------------------------------
+
+
+def engine_option(function: Function) -> Function:
+    """Add ``--engine``."""
+    return click.option(
+        "--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
+        help="What runs the CPU; auto is the fast engine where it can run.",
+    )(function)  # fmt: skip
+
+
+def memory_option(function: Function) -> Function:
+    """Add ``--memory``."""
+    return click.option(
+        "--memory", metavar="SIZE", default="64M", show_default=True, callback=reading(parse_size),
+        help="RAM, from 1M to 3G, in whole pages.",
+    )(function)  # fmt: skip
+
+
+def until_option(function: Function) -> Function:
+    """Add ``--until``."""
+    return click.option(
+        "--until", metavar="REGEX", callback=reading(pattern),
+        help="Stop when this appears in the serial output.",
+    )(function)  # fmt: skip
+
+
+def json_option(function: Function) -> Function:
+    """Add ``--json``."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print data for programs.")
+    return option(function)
+
+
+def run_options(function: Function) -> Function:
+    """Add the options that say how to run a machine: those of :class:`RunOptions`."""
+    options = (
+        click.option(
+            "--serial", metavar="stdio|null|file:PATH", default="stdio", show_default=True,
+            callback=reading(serial),
+            help="Where the serial port leads; only stdio gives input.",
+        ),
+        until_option,
+        click.option(
+            "--max-time", metavar="TIME", callback=reading(duration),
+            help="Stop after this much virtual time, such as 10s.  [default: 60s, unless --until"
+            " is given or a person sits at the terminal]",
+        ),
+        click.option(
+            "--pace", type=click.Choice(["real", "max"]),
+            help="Whether an idle guest waits for the host's clock.  [default: real if a person"
+            " sits at the terminal, else max]",
+        ),
+        click.option(
+            "--report", type=PATH, metavar="FILE",
+            help="Write what happened to this JSON file, however the run ends.",
+        ),
+        click.option(
+            "--trace", metavar="KIND[,KIND...][:FILE]", callback=reading(trace),
+            help=f"Write a line for each event, to standard error or FILE: {TRACE_KINDS}.",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+# -- files to be written ---------------------------------------------------------
+
+
+def check_output(option: str, path: Path) -> None:
+    """Raise :class:`UsageError` if no file can be written at ``path``; leave nothing there."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option} {path}: cannot be written: it is there and is no regular file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as reason:
+        raise UsageError(f"{option} {path}: cannot be written: {reason.strerror}") from None
+
+
+def open_output(option: str, path: Path) -> BinaryIO:
+    """Open the file at ``path`` for writing, unbuffered."""
+    try:
+        return cast(BinaryIO, path.open("wb", buffering=0))
+    except OSError as reason:
+        raise UsageError(f"{option} {path}: cannot be written: {reason.strerror}") from None

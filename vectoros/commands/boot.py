@@ -1,0 +1,57 @@
+r"""Boot a disk image: the serial port is standard input and output.
+
+    $ vectoros boot images/dev.img --until 'vectoros> '
+    [boot] real mode: boot sector at 0000:7c00
+    [boot] stage 2: read from disk
+    [boot] protected mode: 32 bits, flat segments
+    [boot] loaded: kernel and programs, by polled ATA
+    [boot] long mode: 64 bits, kernel at -2 GiB
+    [boot] paging: 4 levels, every page W^X
+    [boot] interrupts: IDT, PIC, PIT at 100 Hz, COM1
+    [boot] timer: first interrupt taken
+    [boot] ring 3: starting the shell
+    VectorOS ready. Type help for the commands.
+    vectoros>
+
+In a terminal, keys go to the guest as they are pressed. Ctrl-C stops the machine;
+Ctrl-A h lists what else Ctrl-A can do. Input from a pipe or a file is typed into
+the serial port, and its end does not end the run:
+
+    $ printf 'exit 7\n' | vectoros boot images/dev.img --serial stdio >/dev/null; echo $?
+    7
+
+All times are virtual: a slow computer takes longer, and cannot make a run fail.
+
+    exit status  why the run ended
+    0            the guest powered off, --until matched, or nobody read on (| head)
+    the guest's  the guest wrote a byte to the exit device
+    2            an option or argument is wrong
+    65           the image is not what it should be
+    70           triple fault, or idle for ever; a report is on standard error
+    124          --max-time was over
+    130          Ctrl-C; 128 + n for another signal n
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vectoros.commands._options import PATH, RunOptions, engine_option, memory_option, run_options
+
+
+@click.command("boot", help=__doc__)
+@click.argument("image", type=PATH)
+@memory_option
+@engine_option
+@run_options
+def command(image: Path, memory: int, engine: str, **options: object) -> int:
+    """Boot ``image``; return the status that says how it went."""
+    # Loaded here: `vectoros boot --help` needs no emulator.
+    from vectoros.api import Machine
+    from vectoros.commands._run import run
+
+    return run(
+        lambda: Machine.from_image(image, memory=memory, engine=engine), RunOptions.of(options)
+    )

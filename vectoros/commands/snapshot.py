@@ -1,0 +1,155 @@
+r"""Save a whole machine to a file, look at the file, go on from it.
+
+    $ vectoros snapshot save images/dev.img -o ready.vxs --until 'vectoros> '
+    ready.vxs: tick ...
+
+    $ printf 'exit 7\n' | vectoros snapshot restore ready.vxs; echo $?
+    exit 7
+    7
+
+The machine goes on as if it had never stopped: on the other engine, in another
+process, on another day. A snapshot does not hold the disk image. It remembers
+where the image was and its SHA-256; ``--disk`` tells where it is now, and an image
+with other contents is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vectoros.commands._options import (
+    PATH,
+    RunOptions,
+    check_output,
+    duration,
+    engine_option,
+    json_option,
+    memory_option,
+    moment,
+    reading,
+    run_options,
+    until_option,
+)
+from vectoros.errors import UsageError
+from vectoros.messages import table
+from vectoros.units import MIB, format_ticks
+
+if TYPE_CHECKING:
+    from vectoros.snapshot import Snapshot
+
+
+@click.group("snapshot", help=__doc__, no_args_is_help=False)
+def command() -> None:
+    """Hold the subcommands."""
+
+
+@command.command()
+@click.argument("image", type=PATH)
+@click.option("-o", "--output", type=PATH, metavar="FILE", required=True, help="The snapshot.")
+@memory_option
+@engine_option
+@until_option
+@click.option(
+    "--at",
+    metavar="TICK|TIME",
+    callback=reading(moment),
+    help="Stop at this tick, or at this virtual time since power-on, such as 10ms.",
+)
+@click.option(
+    "--max-time", metavar="TIME", default="60s", show_default=True, callback=reading(duration),
+    help="Give up after this much virtual time.",
+)  # fmt: skip
+def save(
+    image: Path,
+    output: Path,
+    memory: int,
+    engine: str,
+    until: str | None,
+    at: int | None,
+    max_time: int,
+) -> int:
+    """Boot IMAGE, run it to a point, and save the machine. Its output is not shown.
+
+    The point is where --until matches, or --at. If the machine ends before, nothing
+    is written, and the exit status is 124 if --max-time was over, else 70.
+    """
+    # Loaded here, as below: `vectoros snapshot --help` needs no emulator.
+    from vectoros.api import Machine
+    from vectoros.commands._run import run_to_point
+
+    if (until is None) == (at is None):
+        raise UsageError("the point of a snapshot is given by --until or by --at, one of them")
+    check_output("--output", output)
+    with Machine.from_image(image, memory=memory, engine=engine) as machine:
+        status = run_to_point(machine, until, max_time if at is None else at)
+        if status == 0:
+            size = machine.save(output)
+            click.echo(
+                f"{output}: tick {machine.clock.now} ({format_ticks(machine.clock.now)}), "
+                f"{size} bytes, state {machine.state_hash()}"
+            )
+        return status
+
+
+@command.command()
+@click.argument("file", type=PATH)
+@json_option
+def info(file: Path, as_json: bool) -> None:
+    """Show what is in a snapshot FILE."""
+    from vectoros import snapshot_file
+
+    found = data(snapshot_file.load(file))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    disk = found["disk"]
+    rows = [
+        ("tick", f"{found['tick']} ({format_ticks(found['tick'])})"),
+        ("memory", f"{found['memory'] // MIB} MiB, {found['pages']} pages in use"),
+        ("disk", "none" if disk is None else disk["path"]),
+        ("disk's SHA-256", "none" if disk is None else disk["sha256"]),
+        ("devices", ", ".join(found["devices"])),
+        ("rip", found["rip"]),
+        ("milestones", str(len(found["milestones"]))),
+        ("last line", found["serial"].rstrip().rpartition("\n")[2]),
+    ]
+    click.echo(table(("", ""), rows))
+
+
+@command.command()
+@click.argument("file", type=PATH)
+@click.option("--disk", type=PATH, metavar="IMAGE", help="Where the disk image is now.")
+@engine_option
+@run_options
+def restore(file: Path, disk: Path | None, engine: str, **options: object) -> int:
+    """Go on from a snapshot FILE, as `vectoros boot` would. Exit statuses are the same.
+
+    --until looks at what the machine sends from now on, and --max-time counts from now.
+    """
+    from vectoros.api import Machine
+    from vectoros.commands._run import run
+
+    return run(
+        lambda: Machine.from_snapshot(file, disk=disk, engine=engine), RunOptions.of(options)
+    )
+
+
+def data(saved: Snapshot) -> dict[str, Any]:
+    """Return what is in a snapshot that came from a file, as data."""
+    disk = saved.history["disk"]
+    return {
+        "tick": saved.tick,
+        "memory": saved.fingerprint["memory"],
+        "pages": len(saved.ram.contents()),
+        "devices": list(saved.state["devices"]),
+        "disk": None if disk is None else {"path": disk[0], "sha256": disk[1]},
+        "rip": f"{saved.state['cpu']['rip']:#x}",
+        "serial": saved.history["serial"].decode("utf-8", errors="replace"),
+        "milestones": [
+            {"tick": tick, "milestone": text} for tick, text in saved.history["milestones"]
+        ],
+    }

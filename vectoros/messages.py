@@ -1,0 +1,71 @@
+"""What VectorOS itself says to a person: on standard error, never among the guest's output.
+
+Colour is for a terminal only, and not even there if ``NO_COLOR`` is set
+(https://no-color.org) or the terminal is dumb.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+import click
+
+PREFIX = "vectoros: "
+
+HINT: dict[str, Any] = {"dim": True}
+PROBLEM: dict[str, Any] = {"fg": "yellow"}
+ERROR: dict[str, Any] = {"fg": "red", "bold": True}
+HEADING: dict[str, Any] = {"bold": True}
+
+
+def coloured(stream: IO[Any] | None) -> bool:
+    """Whether text for ``stream`` may have colour."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream is not None and stream.isatty()
+
+
+def say(text: str, style: dict[str, Any] | None = None) -> None:
+    """Print one line that begins with the program's name."""
+    click.secho(PREFIX + text, err=True, color=coloured(sys.stderr), **(style or {}))
+
+
+def error(sentence: str) -> None:
+    """Print the one sentence that explains a failure."""
+    colour = coloured(sys.stderr)
+    click.echo(f"{PREFIX}{click.style('error:', **ERROR)} {sentence}", err=True, color=colour)
+
+
+def document(text: str) -> None:
+    """Print a report of several lines; those that are not indented are its headings."""
+    colour = coloured(sys.stderr)
+    for line in text.splitlines():
+        style = HEADING if line and not line.startswith(" ") else {}
+        click.secho(line, err=True, color=colour, **style)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table for standard output.
+
+    On a terminal the last column wraps; elsewhere a row is one line.
+    """
+    # Loaded here: `vectoros --help` needs no table.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(header))
+    for index, name in enumerate(header):
+        last = index == len(header) - 1
+        grid.add_column(name, no_wrap=not last)
+    for row in rows:
+        grid.add_row(*map(Text, row))
+    colour = coloured(sys.stdout)
+    width = None if sys.stdout is not None and sys.stdout.isatty() else 10_000
+    console = Console(color_system="standard" if colour else None, width=width)
+    with console.capture() as capture:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())

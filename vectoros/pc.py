@@ -1,0 +1,105 @@
+"""The PC: every device of the machine, plugged into the board.
+
+The order of :attr:`Pc.devices` is fixed: it decides who goes first when two
+events are due at one tick, and it is the order in which state hashes see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vectoros.board import Board, Reason
+from vectoros.clock import Clock
+from vectoros.config import Config
+from vectoros.cpu.selftest import make_cpu
+from vectoros.devices.ata import Ata, AtaControl
+from vectoros.devices.debug_console import DebugConsole
+from vectoros.devices.device import Device
+from vectoros.devices.exit import Exit
+from vectoros.devices.pic_pair import PicPair
+from vectoros.devices.pit import Pit
+from vectoros.devices.port61 import Port61
+from vectoros.devices.power import Power
+from vectoros.devices.uart import Uart
+from vectoros.disk import DiskImage
+from vectoros.layout import IRQS, port_area
+from vectoros.memory import Memory
+from vectoros.serial_port import SerialPort
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A line on the debug console, and when it was finished."""
+
+    tick: int
+    text: str
+
+
+class Pc:
+    """A whole machine, switched on and not yet started."""
+
+    def __init__(self, config: Config, disk: DiskImage | None) -> None:
+        """Build the machine that ``config`` describes, with ``disk`` in its drive."""
+        self.config = config
+        self.disk = disk
+        self.clock = Clock()
+        self.memory = Memory(config.memory)
+        self.board = Board(self.memory, self.clock)
+        self.serial = SerialPort()
+        self.milestones: list[Milestone] = []
+        self._listeners: list[Callable[[Milestone], None]] = []
+        self.pic = PicPair(self.clock)
+        self.devices = self._devices()
+        for device in self.devices:
+            self.board.ports.attach(port_area(device.name), device)
+        self.cpu = make_cpu(config.engine, self.memory, self.board, self.clock)
+        self.board.plug(self.cpu, self.pic, self.devices)
+
+    def _devices(self) -> list[Device]:
+        clock, board = self.clock, self.board
+        self.uart = Uart(clock, irq=self.pic.input(IRQS["com1"]), transmit=self.serial.transmit)
+        self.uart.name = "com1"
+        pit = Pit(clock, irq=self.pic.input(IRQS["pit"]))
+        ata = Ata(clock, irq=self.pic.input(IRQS["ata"]), disk=self.disk)
+        return [
+            self.pic.master,
+            self.pic.slave,
+            pit,
+            Port61(clock, pit=pit),
+            self.uart,
+            ata,
+            AtaControl(clock, ata=ata),
+            DebugConsole(clock, deliver=self._milestone),
+            Exit(clock, stop=lambda code: board.request_stop(Reason.EXIT, code)),
+            Power(clock, power_off=lambda: board.request_stop(Reason.POWER_OFF)),
+        ]
+
+    def on_milestone(self, listener: Callable[[Milestone], None]) -> None:
+        """Call ``listener`` with each milestone from now on."""
+        self._listeners.append(listener)
+
+    def _milestone(self, text: str) -> None:
+        milestone = Milestone(self.clock.now, text)
+        self.milestones.append(milestone)
+        for listener in self._listeners:
+            listener(milestone)
+
+    def fingerprint(self) -> dict[str, object]:
+        """Return what two machines must have in common to share a snapshot."""
+        return {
+            "memory": self.config.memory,
+            "devices": [f"{device.name}:{type(device).__name__}" for device in self.devices],
+            "disk_sectors": 0 if self.disk is None else self.disk.sectors,
+        }
+
+    def history(self) -> dict[str, Any]:
+        """Return what the host has seen of the guest, in canonical form."""
+        milestones = [[milestone.tick, milestone.text] for milestone in self.milestones]
+        return {"serial": bytes(self.serial.output), "milestones": milestones}
+
+    def rewrite_history(self, history: Mapping[str, Any]) -> None:
+        """Have seen what :meth:`history` returned, and nothing else."""
+        self.serial.output[:] = history["serial"]
+        self.milestones[:] = [Milestone(tick, text) for tick, text in history["milestones"]]

@@ -1,0 +1,190 @@
+"""One run of a machine for a person: the serial port on stdio, signals, pace, outcome.
+
+The machine is the same as under :class:`vectoros.Machine`; this adds only what
+belongs to the host. It never changes what the guest computes: input enters at
+the tick where it is polled, and stops are those that the machine knows.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from vectoros.api import Machine
+from vectoros.board import Reason, StopRequest
+from vectoros.console import KEYS, PATIENCE_S, Input, Keyboard, Output, RawTerminal
+from vectoros.events import NEVER
+from vectoros.messages import HINT, say
+from vectoros.pacing import Pacer, SliceLength
+from vectoros.units import MIB
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TYPED_AHEAD_BYTES = 1 << 16
+"""Input that may wait in the UART; more stays where it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a run ends, apart from what the guest does."""
+
+    until: str | None = None
+    """A regular expression for the serial output."""
+
+    max_ticks: int | None = None
+    """Virtual time that the run may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    stop: StopRequest
+    signal: int | None
+    """The signal that stopped it, if one did."""
+    output_closed: bool
+    """Whether it was stopped because nobody reads its output any more."""
+    terminal: bool
+    """Whether a person sat there."""
+    line_open: bool
+    """Whether the cursor of a terminal stands behind the guest's output."""
+
+
+class Session:
+    """A machine, its console, and whoever sits there."""
+
+    def __init__(
+        self, machine: Machine, source: Input, output: Output, *, real_time: bool, terminal: bool
+    ) -> None:
+        """Join ``machine`` to ``source`` and ``output``.
+
+        With ``real_time`` an idle machine waits for the host's clock. ``terminal``
+        says that a person types on standard input.
+        """
+        self._machine = machine
+        self._source = source
+        self._output = output
+        self._terminal = terminal
+        self._keyboard = Keyboard(self._quit, lambda: say(KEYS, HINT))
+        self._real_time = real_time
+        self._signal: int | None = None
+        self._slices = SliceLength(machine.pc.board.slice_ticks)
+        machine.serial.on_byte(output.put)
+
+    def run(self, limits: Limits) -> Outcome:
+        """Run until something ends it."""
+        with ExitStack() as stack:
+            stack.enter_context(self._signals())
+            if self._terminal:
+                megabytes = self._machine.pc.config.memory // MIB
+                say(
+                    f"{self._machine.engine} engine, {megabytes} MiB; "
+                    "Ctrl-C stops it, Ctrl-A h shows more keys",
+                    HINT,
+                )
+                stack.enter_context(RawTerminal(sys.stdin.fileno()))
+            stop = self._run(limits)
+            self._output.flush(lambda: self._signal is not None)
+        output = self._output
+        line_open = output.line_open and output.is_terminal
+        return Outcome(stop, self._signal, output.closed, self._terminal, line_open)
+
+    def _run(self, limits: Limits) -> StopRequest:
+        start = self._machine.clock.now
+        self._end = NEVER - 1 if limits.max_ticks is None else start + limits.max_ticks
+        self._pacer = Pacer(start)
+        self._slice_began = start, time.perf_counter()
+        self._take_input(0)  # what is there already enters at the first tick
+        return self._machine.run(until=limits.until, until_tick=self._end, served=self._served)
+
+    # -- between slices ------------------------------------------------------
+
+    def _served(self, tick: int) -> None:
+        """Serve the host; ``tick`` is where an idle machine is about to skip to."""
+        clock = self._machine.clock
+        began, began_s = self._slice_began
+        if clock.now > began:
+            self._slices.took(clock.now - began, time.perf_counter() - began_s)
+            self._machine.pc.board.slice_ticks = self._slices.ticks
+        self._output.flush(self._must_stop)
+        if not self._must_stop():
+            if tick > clock.now:
+                self._idle(tick)
+            else:
+                self._take_input(0)
+        if self._must_stop():
+            self._machine.interrupt()
+        self._slice_began = clock.now, time.perf_counter()
+
+    def _must_stop(self) -> bool:
+        return self._signal is not None or self._output.closed
+
+    def _idle(self, tick: int) -> None:
+        """Spend the host time that the idle time up to ``tick`` should take."""
+        for_ever = tick >= self._end and self._machine.pc.board.events.next >= NEVER
+        if for_ever and not self._source.open:
+            self._machine.pc.board.request_stop(Reason.IDLE)
+        elif self._real_time:
+            self._wait(tick)
+        elif for_ever:
+            while self._source.open and not self._must_stop() and not self._take_input(PATIENCE_S):
+                pass
+        else:
+            self._take_input(0)
+
+    def _wait(self, tick: int) -> None:
+        """Wait for the host's clock to come to ``tick``, or for input."""
+        clock = self._machine.clock
+        self._pacer.idle(clock.now)
+        while not self._must_stop() and (left := self._pacer.wait_s(tick)) > 0:
+            data = self._read(min(left, PATIENCE_S))
+            clock.set(max(clock.now, min(self._pacer.tick(), tick)))
+            if data:
+                self._machine.serial.send(data)
+                return
+
+    def _take_input(self, wait_s: float) -> bool:
+        """Type what is there or comes within ``wait_s``; return whether that was anything."""
+        data = self._read(wait_s)
+        if data:
+            self._machine.serial.send(data)
+        return bool(data)
+
+    def _read(self, wait_s: float) -> bytes:
+        """Return what the guest shall get of what is there or comes within ``wait_s``."""
+        if not self._source.open or len(self._machine.pc.uart.queue) >= TYPED_AHEAD_BYTES:
+            time.sleep(wait_s)
+            return b""
+        data = self._source.read(wait_s)
+        return self._keyboard.filter(data) if self._terminal else data
+
+    def _quit(self) -> None:
+        """Stop as Ctrl-C would."""
+        self._signal = signal.SIGINT
+
+    # -- signals -------------------------------------------------------------
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let signals stop the machine, so that its end is orderly."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals are somebody else's
+            return
+        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Ask the machine to stop. A second Ctrl-C does not ask."""
+        if number == signal.SIGINT and self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = number
+        self._machine.interrupt()
