@@ -1,0 +1,82 @@
+"""Guest programs, assembled into images that any of the runners can start.
+
+An image is loaded and entered at ``ORIGIN`` in the state of the Multiboot
+Specification; ``long_mode.S``, with which each begins, says what it does then.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from vectoros.assembler import Source, assemble_sources
+
+ORIGIN = 0x10_0000
+"""Physical address of an image: 1 MiB, the first byte above the legacy hole."""
+
+DEVICES = 0xFEC0_0000
+"""Physical address of the 2 MiB that ``long_mode.S`` maps for memory-mapped devices."""
+
+MIX = 0x10_8000
+"""Where ``mix.bin`` lies (``mix.ld``): behind the tables of ``long_mode.S``."""
+
+INSTRUCTIONS = 1_623_894
+"""Instructions that one repetition of ``mix`` executes; tests/test_bench.py counts them."""
+
+EVENTS = (
+    "empty",
+    "int-n",
+    "page-fault",
+    "undefined",
+    "syscall",
+    "port-read",
+    "port-write",
+    "device-read",
+)
+"""The loops of ``traps.S``, in the order of its table."""
+
+DEVICE = 0xFED0_0000
+"""Where ``device-read`` reads: the HPET of QEMU's ``pc`` machine; runners.py plugs a UART in."""
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Image:
+    """A program: bytes to place at :data:`ORIGIN`, and where to enter them."""
+
+    data: bytes
+    entry: int
+
+
+def mix(repetitions: int) -> Image:
+    """Return the compiled mix of work, done ``repetitions`` times."""
+    start = _assemble("mix", REPETITIONS=repetitions, MIX=MIX)
+    compiled = (_FOLDER / "mix.bin").read_bytes()
+    return Image(start.data.ljust(MIX - ORIGIN, b"\0") + compiled, start.entry)
+
+
+def trap(event: str, count: int) -> Image:
+    """Return the loop that makes ``event``, one of :data:`EVENTS`, happen ``count`` times."""
+    index = EVENTS.index(event)
+    return _assemble("traps", EVENT=index, COUNT=count, DEVICE_OFFSET=DEVICE - DEVICES)
+
+
+def stores(pages: int) -> Image:
+    """Return the program that stores to ``pages`` pages without end."""
+    return _assemble("stores", PAGES=pages)
+
+
+@functools.cache
+def _assemble(name: str, **constants: int) -> Image:
+    names = Source("x86.S", files("vectoros.firmware").joinpath("x86.S").read_text())
+    parts = [_source("long_mode.S"), _source(f"{name}.S")]
+    constants["DEVICES"] = DEVICES
+    program = assemble_sources([names, *parts], origin=ORIGIN, constants=constants, bits=32)
+    return Image(program.code, program.symbols["entry"])
+
+
+def _source(name: str) -> Source:
+    return Source(name, (_FOLDER / name).read_text(encoding="utf-8"))
