@@ -23,7 +23,6 @@ from vectoros.devices.state import FLAG, Cell, integer, one_of
 from vectoros.irq import Line
 
 SPURIOUS_LEVEL = 7
-BYTE = integer(0, 0xFF)
 
 # Banks: the data sheet's conditions for who answers.
 ICW1, OCW2, OCW3 = "D4=1", "D4 D3=00", "D4 D3=01"
@@ -52,7 +51,6 @@ class Pic(Device):
     imr = Register(1, Access.RW, int, "OCW1, interrupt mask: 1 masks", reset=0, bank=OCW1)
     poll_1 = Register(1, Access.R, Poll, "poll: either offset will do", bank=POLL)
 
-    levels = Cell(0, BYTE, "levels of the inputs")
     lowest = Cell(7, integer(0, 7), "level with the lowest priority; the next one is the highest")
     expects = Cell(ICW1, one_of(ICW1, ICW2, ICW3, ICW4, OCW1), "what offset 1 takes as")
     reads_isr = Cell(False, FLAG, "OCW3's RIS: offset 0 reads as ISR")
@@ -84,7 +82,6 @@ class Pic(Device):
     def reset(self) -> None:
         """Go to the power-on state. The inputs are others' wires and keep their levels."""
         super().reset()
-        self.levels = sum(line.level << n for n, line in enumerate(self.inputs))
         self._drive()
 
     def adopt(self, state: Mapping[str, Any]) -> None:
@@ -97,12 +94,7 @@ class Pic(Device):
     def _sense(self, level: int, high: bool) -> None:
         """Note that an input has changed: a rise requests, a fall withdraws."""
         bit = 1 << level
-        if high:
-            self.levels |= bit
-            self.irr |= bit
-        else:
-            self.levels &= ~bit
-            self.irr &= ~bit
+        self.irr = self.irr | bit if high else self.irr & ~bit
         self._drive()
 
     def _by_priority(self) -> list[int]:
@@ -160,7 +152,8 @@ class Pic(Device):
     @icw1.written_by
     def _initialize(self, value: Icw1) -> None:
         # The edge sense circuit is reset: a line that is already high must rise anew.
-        self.irr = self.levels if value.LTIM else 0
+        levels = sum(line.level << n for n, line in enumerate(self.inputs))
+        self.irr = levels if value.LTIM else 0
         self.isr = self.imr = self.icw3 = self.icw4 = 0
         self.lowest = 7
         self.special_mask = self.reads_isr = self.polling = self.rotates = False

@@ -21,11 +21,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vectoros.clock import Clock, tick_of_count
-from vectoros.devices import uart_registers as layout
 from vectoros.devices.device import Device
 from vectoros.devices.registers import Access, Register
 from vectoros.devices.state import FLAG, Cell, Queue, integer, optional
-from vectoros.devices.uart_registers import Fcr, Ier, Iir, Lcr, Lsr, Mcr, Msr
+from vectoros.devices.uart_registers import (
+    CHARACTER_TIMEOUT,
+    DATA_AVAILABLE,
+    LINE_STATUS,
+    MODEM_CHANGES,
+    MODEM_STATUS,
+    NO_INTERRUPT,
+    THR_EMPTY,
+    TRIGGER_LEVELS,
+    Fcr,
+    Ier,
+    Iir,
+    Lcr,
+    Lsr,
+    Mcr,
+    Msr,
+)
 from vectoros.irq import Line
 
 CLOCK_HZ = 1_843_200
@@ -246,15 +261,15 @@ class Uart(Device):
     def _cause(self) -> int:
         """Return what IIR names: the pending interrupt of the highest priority."""
         ier, fcr = self.ier, self.fcr
-        enough = layout.TRIGGER_LEVELS[fcr.TRIGGER] if fcr.FIFO_ENABLE else 1
+        enough = TRIGGER_LEVELS[fcr.TRIGGER] if fcr.FIFO_ENABLE else 1
         causes = (
-            (ier.ELSI and self.overrun, layout.LINE_STATUS),
-            (ier.ERBFI and len(self.fifo) >= enough, layout.DATA_AVAILABLE),
-            (ier.ERBFI and self.timed_out, layout.CHARACTER_TIMEOUT),
-            (ier.ETBEI and self.thre_interrupt, layout.THR_EMPTY),
-            (ier.EDSSI and self.msr & layout.MODEM_CHANGES, layout.MODEM_STATUS),
+            (ier.ELSI and self.overrun, LINE_STATUS),
+            (ier.ERBFI and len(self.fifo) >= enough, DATA_AVAILABLE),
+            (ier.ERBFI and self.timed_out, CHARACTER_TIMEOUT),
+            (ier.ETBEI and self.thre_interrupt, THR_EMPTY),
+            (ier.EDSSI and self.msr & MODEM_CHANGES, MODEM_STATUS),
         )
-        return next((cause for pending, cause in causes if pending), layout.NO_INTERRUPT)
+        return next((cause for pending, cause in causes if pending), NO_INTERRUPT)
 
     @iir.read_by
     def _identify(self) -> int:
@@ -262,14 +277,14 @@ class Uart(Device):
 
     @iir.after_read
     def _identified(self) -> None:
-        if self._cause() == layout.THR_EMPTY:
+        if self._cause() == THR_EMPTY:
             self.thre_interrupt = False
             self._drive()
 
     def _interrupting(self) -> bool:
         """Return the level that the interrupt line should have."""
         connected = self.mcr.OUT2 and not self.mcr.LOOP
-        return bool(connected and self._cause() != layout.NO_INTERRUPT)
+        return bool(connected and self._cause() != NO_INTERRUPT)
 
     def _drive(self) -> None:
         self._irq.set(self._interrupting())

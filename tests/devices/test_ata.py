@@ -8,6 +8,7 @@ from vectoros.clock import Clock
 from vectoros.devices.ata import Ata, AtaControl
 from vectoros.devices.ata_identify import Geometry, identify
 from vectoros.devices.ata_registers import Command, DeviceControl, DeviceHead, Error, Status
+from vectoros.devices.state import State
 from vectoros.irq import Line
 
 DATA, ERROR, COUNT, LOW, MID, HIGH, DEVICE, STATUS = range(8)
@@ -49,9 +50,11 @@ class Rig:
             self.write(offset, byte & 0xFF)
         self.write(COMMAND, command)
 
-    def start_chs(self, command: int, cylinder: int, head: int, sector: int) -> None:
+    def start_chs(
+        self, command: int, cylinder: int, head: int, sector: int, count: int = 1
+    ) -> None:
         self.write(DEVICE, DeviceHead(0xA0).replace(HEAD=head))
-        for offset, byte in ((COUNT, 1), (LOW, sector), (MID, cylinder), (HIGH, cylinder >> 8)):
+        for offset, byte in ((COUNT, count), (LOW, sector), (MID, cylinder), (HIGH, cylinder >> 8)):
             self.write(offset, byte & 0xFF)
         self.write(COMMAND, command)
 
@@ -71,6 +74,12 @@ class Rig:
 @pytest.fixture
 def rig() -> Rig:
     return Rig(Image())
+
+
+def test_power_on_shows_the_signature(rig: Rig) -> None:
+    assert [rig.read(offset) for offset in range(1, 8)] == [1, 1, 1, 0, 0, 0, READY]
+    assert rig.control.read(0, 1) == READY
+    assert not rig.line.level
 
 
 @pytest.mark.parametrize("width", [2, 4])
@@ -96,6 +105,22 @@ def test_a_high_lba_uses_the_head_bits() -> None:
     rig = Rig(Image(0x0800_0000))
     rig.start(Command.READ_SECTORS, lba=0x0765_4321)
     assert rig.take()[:4] == bytes.fromhex("21436507")
+
+
+def test_the_address_carries_from_register_to_register() -> None:
+    rig = Rig(Image(0x0800_0000))
+    for lba in (0xFF, 0xFFFF, 0xFF_FFFF):
+        rig.start(Command.READ_SECTORS, lba=lba, count=2)
+        rig.take()
+        assert rig.address() == lba + 1
+
+
+def test_a_chs_address_carries_to_the_next_track_and_cylinder(rig: Rig) -> None:
+    rig.start_chs(Command.READ_SECTORS, cylinder=1, head=15, sector=63, count=2)
+    rig.take()
+    assert rig.take()[:4] == (2 * 16 * 63).to_bytes(4, "little")
+    assert [rig.read(offset) for offset in (LOW, MID, HIGH)] == [1, 2, 0]
+    assert rig.read(DEVICE) & 0x0F == 0
 
 
 def test_chs_addresses_follow_the_geometry_that_identify_promises(rig: Rig) -> None:
@@ -126,19 +151,35 @@ def test_an_unfinished_sector_is_not_written(rig: Rig) -> None:
     assert rig.take()[:4] == bytes([7, 0, 0, 0])
 
 
+def test_a_new_command_abandons_the_transfer(rig: Rig) -> None:
+    rig.start(Command.WRITE_SECTORS, lba=7)
+    rig.ata.write(DATA, 2, 0xFFFF)
+    rig.start(Command.WRITE_SECTORS, lba=7)
+    rig.give(b"\x55" * 512)
+    assert rig.ata.state()["overlay"] == {"7": b"\x55" * 512}
+    rig.start(Command.READ_SECTORS, lba=7)
+    rig.start(Command.FLUSH_CACHE)
+    assert rig.read(STATUS) == READY
+    assert rig.ata.read(DATA, 2) == 0xFFFF
+
+
 @pytest.mark.parametrize("command", [Command.READ_SECTORS, Command.WRITE_SECTORS])
 def test_a_sector_past_the_end_is_an_error_in_the_status(rig: Rig, command: Command) -> None:
     rig.start(command, lba=4000)
+    assert rig.line.level
     assert rig.read(STATUS) == FAILED
     assert rig.read(ERROR) == IDNF
+    assert rig.ata.read(DATA, 2) == 0xFFFF
 
 
 def test_a_transfer_that_runs_past_the_end_stops_there(rig: Rig) -> None:
     rig.start(Command.READ_SECTORS, lba=3999, count=2)
     rig.take()
+    assert rig.line.level
     assert rig.read(STATUS) == FAILED
     assert rig.read(ERROR) == IDNF
     assert rig.address() == 4000
+    assert rig.ata.read(DATA, 2) == 0xFFFF
 
 
 @pytest.mark.parametrize("chs", [(0, 0, 0), (0, 0, 64), (3, 0, 1), (0xFFFF, 15, 63)])
@@ -207,6 +248,13 @@ def test_each_sector_written_interrupts_but_not_the_request_for_the_first(rig: R
         rig.read(STATUS)
 
 
+def test_writing_a_command_clears_the_interrupt_of_the_one_before(rig: Rig) -> None:
+    rig.start(Command.FLUSH_CACHE)
+    assert rig.line.level
+    rig.write(COMMAND, Command.WRITE_SECTORS)
+    assert not rig.line.level
+
+
 def test_interrupts_can_be_disabled_without_being_lost(rig: Rig) -> None:
     rig.control.write(0, 1, NIEN)
     rig.start(Command.FLUSH_CACHE)
@@ -218,14 +266,19 @@ def test_interrupts_can_be_disabled_without_being_lost(rig: Rig) -> None:
 
 
 def test_software_reset_is_busy_while_held_and_then_shows_the_signature(rig: Rig) -> None:
-    rig.start(Command.READ_SECTORS, lba=5, count=3)
+    rig.start(Command.READ_SECTORS, lba=0x0504, count=3)
+    rig.control.write(0, 1, NIEN)
+    assert rig.control.read(0, 1) == DRQ, "without SRST the transfer is left alone"
     rig.control.write(0, 1, SRST)
+    assert not rig.line.level
     assert rig.read(STATUS) == Status.BSY.mask
     rig.write(COMMAND, Command.READ_SECTORS)
     assert rig.read(STATUS) == Status.BSY.mask, "commands are ignored"
     rig.control.write(0, 1, 0)
     assert rig.read(STATUS) == READY
     assert [rig.read(offset) for offset in (ERROR, COUNT, LOW, MID, HIGH)] == [1, 1, 1, 0, 0]
+    assert rig.read(DEVICE) == 0
+    assert rig.ata.read(DATA, 2) == 0xFFFF
     assert not rig.line.level
 
 
@@ -261,31 +314,60 @@ def test_power_on_ends_a_transfer_and_keeps_what_was_written(rig: Rig) -> None:
     rig.start(Command.WRITE_SECTORS, lba=7)
     rig.give(b"\xaa" * 512)
     rig.start(Command.READ_SECTORS, lba=8)
+    assert rig.line.level
     rig.ata.reset()
-    assert rig.read(STATUS) == READY
     assert not rig.line.level
+    assert rig.read(STATUS) == READY
     rig.start(Command.READ_SECTORS, lba=7)
     assert rig.take() == b"\xaa" * 512
 
 
+def test_a_restored_disk_goes_on_with_its_transfer_and_its_interrupt(rig: Rig) -> None:
+    rig.start(Command.READ_SECTORS, lba=5)
+    half = b"".join(rig.ata.read(DATA, 2).to_bytes(2, "little") for _ in range(128))
+    other = Rig(Image())
+    other.ata.restore(rig.ata.state())
+    other.control.restore(rig.control.state())
+    assert other.line.level
+    assert half + other.take()[:256] == Image().read(5, 1)
+
+
+CONTRADICTION = r"ata\.phase '{}' contradicts its lba, left or buffer"
+
+
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("phase", "change"),
     [
-        ({"left": 0}, r"ata\.phase 'reading' contradicts its lba, left or buffer"),
-        ({"buffer": b""}, r"ata\.phase 'reading' contradicts its lba, left or buffer"),
-        ({"buffer": b"123"}, r"ata\.phase 'reading' contradicts its lba, left or buffer"),
-        ({"lba": 4000}, r"ata\.phase 'reading' contradicts its lba, left or buffer"),
-        ({"overlay": {"4000": bytes(512)}}, r"ata\.overlay\.4000 is not a sector below 4000"),
-        ({"overlay": {"07": bytes(512)}}, r"ata\.overlay\.07 is not a sector below 4000"),
-        ({"overlay": {"7": bytes(511)}}, r"ata\.overlay\.7 must be 512 bytes"),
-        ({"overlay": []}, r"ata\.overlay must be a table, not list"),
+        ("reading", {"left": 0}),
+        ("reading", {"buffer": b""}),
+        ("reading", {"buffer": b"123"}),
+        ("reading", {"lba": 4000}),
+        ("idle", {"left": 1, "buffer": b""}),
+        ("idle", {"left": 0}),
+        ("writing", {"buffer": bytes(512)}),
+        ("writing", {"buffer": b"", "left": 0}),
+        ("writing", {"buffer": b"", "lba": 4000, "left": 1}),
     ],
 )
-def test_a_state_that_the_disk_cannot_be_in_is_refused(
-    rig: Rig, change: dict[str, object], message: str
+def test_a_transfer_that_cannot_be_is_refused(
+    rig: Rig, phase: str, change: dict[str, State]
 ) -> None:
     rig.start(Command.READ_SECTORS, lba=5, count=3)
     before = rig.ata.state()
-    with pytest.raises(ValueError, match=message):
-        rig.ata.restore({**before, **change})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=CONTRADICTION.format(phase)):
+        rig.ata.restore(before | {"phase": phase} | change)
     assert rig.ata.state() == before
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ({"4000": bytes(512)}, r"ata\.overlay\.4000 is not a sector below 4000"),
+        ({"07": bytes(512)}, r"ata\.overlay\.07 is not a sector below 4000"),
+        ({"7": bytes(511)}, r"ata\.overlay\.7 must be 512 bytes"),
+        ([], r"ata\.overlay must be a table, not list"),
+    ],
+)
+def test_an_overlay_that_cannot_be_is_refused(rig: Rig, overlay: State, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rig.ata.restore(rig.ata.state() | {"overlay": overlay})

@@ -135,8 +135,9 @@ def test_masked_requests_wait_until_they_are_unmasked() -> None:
 def test_initialization_forgets_edges_masks_and_priorities() -> None:
     chip = Chip()
     chip.pulse(3)
-    chip.write(1, 0xFF)
-    chip.write(0, SET_PRIORITY | 2)
+    chip.write(1, 0xF0)
+    chip.write(0, SET_PRIORITY | 3)
+    assert chip.output.level
     chip.write(0, 0x13)
     assert not chip.output.level, "nothing is requested until initialization is complete"
     chip.write(1, 0x40)
@@ -147,16 +148,55 @@ def test_initialization_forgets_edges_masks_and_priorities() -> None:
     assert chip.acknowledge() == 0x43
 
 
+def test_initialization_forgets_every_mode() -> None:
+    chip = Chip(icw4=AEOI)
+    for command in (ROTATE_AEOI_ON, SPECIAL_MASK_ON, READ_ISR, POLL):
+        chip.write(0, command)
+    for word in (0x13, BASE, 0x01):
+        chip.write(word != 0x13, word)
+    assert chip.pic.state() == Chip().pic.state()
+
+
+def test_levels_that_are_high_request_as_soon_as_levels_count() -> None:
+    chip = Chip()
+    chip.pulse(3)
+    chip.acknowledge()
+    for word in (0x13 | LTIM, BASE, 0x01):
+        chip.write(not word & 0x10, word)
+    assert chip.acknowledge() == BASE + 3
+
+
 @pytest.mark.parametrize(
-    ("icw1", "words"), [(0x10, 2), (0x11, 3), (0x12, 1), (0x13, 2)], ids=["ICW3", "3+4", "-", "4"]
+    ("icw1", "words"),
+    [
+        (0x10, {"icw2": 0x48, "icw3": 0x14}),
+        (0x11, {"icw2": 0x48, "icw3": 0x14, "icw4": 0x01}),
+        (0x12, {"icw2": 0x48}),
+        (0x13, {"icw2": 0x48, "icw4": 0x01}),
+    ],
 )
-def test_icw1_says_which_words_follow(icw1: int, words: int) -> None:
+def test_icw1_says_which_words_follow(icw1: int, words: dict[str, int]) -> None:
     pic = Pic(Clock(), output=Line())
     pic.write(0, 1, icw1)
-    for _ in range(words):
-        pic.write(1, 1, 0)
+    for value in words.values():
+        pic.write(1, 1, value)
     pic.write(1, 1, 0xA5)
     assert pic.read(1, 1) == 0xA5
+    taken = {name: int(getattr(pic, name)) for name in ("icw2", "icw3", "icw4")}
+    assert taken == {"icw2": 0, "icw3": 0, "icw4": 0} | words
+
+
+def test_power_on_lowers_the_output_and_forgets_everything() -> None:
+    chip = Chip()
+    chip.pulse(3)
+    chip.pic.reset()
+    assert not chip.output.level
+    assert chip.pic.state() == {
+        **dict.fromkeys(("icw1", "icw2", "icw3", "icw4", "irr", "isr", "imr"), 0),
+        **dict.fromkeys(("reads_isr", "polling", "special_mask", "rotates"), False),
+        "lowest": 7,
+        "expects": "D4=1",
+    }
 
 
 def test_an_uninitialized_chip_requests_nothing_but_can_be_masked() -> None:
@@ -223,6 +263,7 @@ def test_special_mask_mode_lets_lower_levels_in() -> None:
     chip.write(1, 0x08)
     assert not chip.output.level
     chip.write(0, SPECIAL_MASK_ON)
+    assert chip.output.level
     assert chip.acknowledge() == BASE + 6
     chip.write(0, NON_SPECIFIC_EOI)
     assert chip.read(READ_ISR) == 0x08, "a non-specific end does not see a masked level"
@@ -233,10 +274,11 @@ def test_special_mask_mode_lets_lower_levels_in() -> None:
 
 def test_poll_acknowledges_and_names_the_level() -> None:
     chip = Chip()
-    chip.pulse(4)
+    chip.pulse(4, 5)
     assert chip.read(POLL) == 0x84
     assert not chip.output.level
-    assert chip.pic.read(0, 1) == 0, "only one read is the poll"
+    assert chip.pic.read(0, 1) == 0x20, "only one read is the poll; now it is IRR again"
+    chip.pic.inputs[5].set(False)
     assert chip.read(READ_ISR) == 0x10
     assert chip.read(POLL) == 0x00
     chip.write(0, NON_SPECIFIC_EOI)

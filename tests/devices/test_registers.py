@@ -87,6 +87,7 @@ def test_read_to_clear(device: Sample) -> None:
 def test_one_offset_may_be_two_registers_by_direction(device: Sample) -> None:
     device.write(6, 1, 0x41)
     device.write(6, 1, 0x42)
+    assert device.guest_errors == 0
     assert [device.read(6, 1), device.read(6, 1)] == [0x42, 0x41]
 
 
@@ -100,6 +101,12 @@ def test_a_hole_reads_as_ones_and_is_counted_once_an_access(device: Sample) -> N
     assert device.read(0x20, 4) == 0xFFFF_FFFF
     device.write(0x20, 4, 0)
     assert device.guest_errors == 2
+
+
+def test_a_wide_write_goes_on_behind_a_hole(device: Sample) -> None:
+    device.write(2, 4, 0x4321_0000)  # tally and level cannot be written, word can
+    assert device.word == 0x4321
+    assert device.guest_errors == 1
 
 
 def test_a_wide_access_is_split_the_lowest_part_first(device: Sample) -> None:
@@ -169,6 +176,14 @@ def test_registers_whose_bytes_overlap_are_refused() -> None:
         class Bad(Device):
             a = Register(4, Access.RW, int, "", width=2, reset=0)
             b = Register(5, Access.W, int, "", reset=0)
+
+
+def test_registers_may_be_declared_in_any_order() -> None:
+    class Good(Device):
+        b = Register(4, Access.RW, int, "", width=4, reset=0)
+        a = Register(2, Access.RW, int, "", width=2, reset=0x1234)
+
+    assert Good(Clock()).read(2, 4) == 0x1234 | 0xFFFF << 16
 
 
 def test_registers_of_one_bank_are_refused_and_of_two_are_not() -> None:

@@ -53,7 +53,7 @@ def test_a_new_object_is_in_its_power_on_state() -> None:
 def test_restoring_gives_back_what_was_saved() -> None:
     first, second = Whole(), Whole()
     first.on, first.when, first.word = True, 12, "b"
-    first.bytes_in += b"xyz"
+    first.bytes_in += b"wxyz"
     first.part.level = 9
     second.restore(first.state())
     assert second.state() == first.state()
@@ -75,6 +75,14 @@ def test_reset_reaches_the_parts_and_empties_the_queues() -> None:
     whole.reset()
     assert whole.state() == POWER_ON
     assert Whole().state() == POWER_ON
+
+
+def test_the_limits_of_a_shape_belong_to_it() -> None:
+    whole = Whole()
+    for level, when in ((0, 0), (9, 1 << 80)):
+        state = POWER_ON | {"when": when, "part": {"level": level}}
+        whole.restore(state)
+        assert whole.state() == state
 
 
 @pytest.mark.parametrize(

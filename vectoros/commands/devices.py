@@ -12,16 +12,17 @@ machine: what is shown is what the devices declare.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
+from vectoros.commands._options import json_option
 from vectoros.devices.catalogue import MODELS, irq
 from vectoros.devices.fields import Fields
 from vectoros.devices.registers import Register
 from vectoros.errors import UsageError
 from vectoros.layout import PORTS, port_area
+from vectoros.messages import table
 
 
 def device_data() -> list[dict[str, Any]]:
@@ -73,67 +74,50 @@ def _fields(kind: type[Fields]) -> list[dict[str, Any]]:
     ]
 
 
-def columns(rows: Iterable[Sequence[str]]) -> str:
-    """Return ``rows`` as text in columns, two spaces apart.
-
-    >>> print(columns([("a", "b"), ("long", "c")]))
-    a     b
-    long  c
-    """
-    table = list(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
-    return "\n".join(lines)
-
-
 def device_list() -> str:
     """Return the list of devices, for people."""
-    rows = [("device", "ports", "irq", "model", "what it is")]
+    rows = []
     for device in device_data():
         base, size = device["base"], device["size"]
         ports = f"{base:#x}" + (f"..{base + size - 1:#x}" if size > 1 else "")
         line = "-" if device["irq"] is None else str(device["irq"])
         rows.append((device["name"], ports, line, device["model"], device["doc"]))
-    return columns(rows)
+    return table(("device", "ports", "irq", "model", "what it is"), rows)
 
 
 def register_map(name: str) -> str:
     """Return the registers of the device called ``name``, for people."""
     rows = register_data(name)
-    banked = any(row["when"] for row in rows)
     header = ["port", "register", "bits", "access", "when", "reset", "meaning"]
-    table = [header]
+    lines = []
     for row in rows:
-        digits = row["bits"] // 4
-        reset = "-" if row["reset"] is None else f"{row['reset']:#0{digits + 2}x}"
+        reset = "-" if row["reset"] is None else f"{row['reset']:#0{row['bits'] // 4 + 2}x}"
         cells = [f"{row['port']:#x}", row["name"], str(row["bits"]), row["access"]]
-        table.append([*cells, row["when"] or "-", reset, row["doc"]])
-    if not banked:
-        table = [[*cells[:4], *cells[5:]] for cells in table]
-    title = f"{name}: {MODELS[name].__name__} at {port_area(name).base:#x}"
-    last = port_area(name).last
-    title += f"..{last:#x}" if last > port_area(name).base else ""
-    fields = [_field_lines(row) for row in rows if row["fields"]]
-    return "\n\n".join([f"{title}\n{columns(table)}", *fields])
+        lines.append([*cells, row["when"] or "-", reset, row["doc"]])
+    if not any(row["when"] for row in rows):
+        header, *lines = ([*cells[:4], *cells[5:]] for cells in (header, *lines))
+    area = port_area(name)
+    title = f"{name}: {MODELS[name].__name__} at {area.base:#x}"
+    title += f"..{area.last:#x}" if area.size > 1 else ""
+    fields = [_field_table(row) for row in rows if row["fields"]]
+    return "\n\n".join([f"{title}\n{table(header, lines)}", *fields])
 
 
-def _field_lines(row: dict[str, Any]) -> str:
+def _field_table(row: dict[str, Any]) -> str:
     """Return the fields of one register, for people."""
     lines = []
     for field in row["fields"]:
-        bits = f"{field['high']}:{field['low']}" if field["high"] > field["low"] else field["low"]
-        lines.append(("  " + str(bits), field["name"], field["doc"]))
+        bits = str(field["low"])
+        if field["high"] > field["low"]:
+            bits = f"{field['high']}:{bits}"
+        lines.append((f"  {bits}", field["name"], field["doc"]))
         lines += [("", "", f"  {value}: {text}") for value, text in field["values"].items()]
-    return f"{row['name']}\n{columns(lines)}"
+    return f"{row['name']}\n{table(('', '', ''), lines)}"
 
 
-MANUAL = (__doc__ or "").replace("    $ ", "\b\n    $ ")
-"""The docstring; click's mark keeps the lines of the example apart."""
-
-
-@click.command("devices", help=MANUAL)
+@click.command("devices", help=__doc__)
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print data for programs.")
+@json_option
 def command(name: str | None, as_json: bool) -> None:
     """Print the list of devices, or the register map of one."""
     if name is not None and name not in MODELS:
