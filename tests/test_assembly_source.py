@@ -102,6 +102,13 @@ def test_labels_may_stand_in_data() -> None:
             "keystone encodes an absolute address as one relative to rip; "
             "use a base register or [rip + label]",
         ),
+        ("rep )", "its brackets do not match"),
+        ("push 5 ]", "its brackets do not match"),
+        ("mov eax, [rbx)", "its brackets do not match"),
+        ("+ push", "a statement starts with a word"),
+        ("rep << 1", "a statement starts with a word"),
+        (".byte *", "'*' is not an expression"),
+        (".quad label + *", "'label + *' is not an expression"),
         (".byte 256", "0x100 does not fit in 8 bits"),
         (".byte 1, -129", "-0x81 does not fit in 8 bits"),
         (".word 1 << 16", "0x10000 does not fit in 16 bits"),

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectoros.assembly_words import evaluate, strings, unescape, with_numbers, without_comment
+from vectoros.assembly_words import (
+    balanced,
+    evaluate,
+    strings,
+    unescape,
+    with_numbers,
+    without_comment,
+)
 
 NUMBERS = st.integers(0, 1 << 40)
 
@@ -53,6 +60,11 @@ def test_text_that_is_no_string_is_refused(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         strings(text, b"")
     assert str(caught.value) == why
+
+
+def test_brackets_match_in_kind_and_order() -> None:
+    assert all(balanced(text) for text in ("", "a", "[a + (b)]", "()[]([])"))
+    assert not any(balanced(text) for text in ("(", "]", "[(])", ")(", "[[]"))
 
 
 @given(NUMBERS, NUMBERS, st.integers(0, 20), st.sampled_from(["+", "-", "*", "|", "&", "^"]))

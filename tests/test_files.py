@@ -113,3 +113,26 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     files.write_atomic(tmp_path / "link", b"new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_names_may_be_plain_text(tmp_path: Path) -> None:
+    name = str(tmp_path / "out")
+    files.write_atomic(name, b"text")
+    assert files.read_text(name) == "text"
+    with pytest.raises(BadFileError, match=r"^nul.byte: cannot be written: embedded null byte$"):
+        files.write_atomic("nul\0byte", b"")
+
+
+def test_an_error_of_the_reader_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "number"
+    path.write_bytes(b"no number")
+    with pytest.raises(ValueError, match="invalid literal"), files.reading(path) as file:
+        int(file.read())
+
+
+def test_an_error_while_reading_is_one_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    error = pytest.raises(BadFileError, match="cannot be read: Input/output error")
+    with error, files.reading(path):
+        raise OSError(5, os.strerror(5))

@@ -18,7 +18,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vectoros.assembly_words import NAME, QUOTED, evaluate, strings, with_numbers, without_comment
+from vectoros.assembly_words import (
+    NAME,
+    QUOTED,
+    balanced,
+    evaluate,
+    strings,
+    with_numbers,
+    without_comment,
+)
 from vectoros.errors import BadFileError
 
 FIRST_SECTION = "text"
@@ -33,10 +41,13 @@ _DIRECTIVES = (
     ".set", ".macro", ".endm", ".section", *_CODE_SIZES, *_DATA, *_STRINGS, *_SIZES, *_IGNORED,
 )  # fmt: skip
 _MAX_DEPTH = 16  # macros within macros; deeper is a macro that calls itself
+_TERM = rf"(?:{NAME.pattern}|[0-9]\w*)"
+_ADDRESS = re.compile(rf"{_TERM}(?:\s*[-+]\s*{_TERM})*")
 _LABEL = re.compile(rf"\s*({NAME.pattern})\s*:")
 
 _REGISTER = r"\b(?:r(?:[abcd]x|[sd]i|[sb]p|ip|[89]|1[0-5])|e(?:[abcd]x|[sd]i|[sb]p))"
 _MISREAD: tuple[tuple[int, re.Pattern[str], str], ...] = (
+    (0, re.compile(r"^(?:(?:rep\w*|lock)\s+)*(?![A-Za-z.\s]|$)"), "a statement starts with a word"),
     (0, re.compile(r";"), "a line holds one statement, and a comment starts with #"),
     (0, re.compile(r"[,\[]\s*[-~]\s*[A-Za-z_.$]"), "keystone takes a negated label for an address"),
     (64, re.compile(r"^iret$"), "keystone encodes a 16-bit return here; write iretq"),
@@ -200,6 +211,8 @@ class Reader:
             raise ValueError(f"{word} is not one of {' '.join(_DIRECTIVES)}")
         body = with_numbers(body, self._constants)
         bare = QUOTED.sub("0", body)
+        if not balanced(bare):
+            raise ValueError("its brackets do not match")
         for bits, form, why in _MISREAD:
             if bits in (0, self._bits) and form.search(bare):
                 raise ValueError(why)
@@ -211,7 +224,9 @@ class Reader:
             try:
                 number = evaluate(value, self._constants)
             except ValueError:
-                continue  # it has a label in it, and keystone checks those
+                if _ADDRESS.fullmatch(with_numbers(value, self._constants).strip()):
+                    continue  # labels, which keystone knows
+                raise
             if not -(1 << bits - 1) <= number < 1 << bits:
                 raise ValueError(f"{number:#x} does not fit in {bits} bits")
 

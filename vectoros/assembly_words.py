@@ -83,6 +83,14 @@ def strings(text: str, end: bytes) -> bytes:
     return b"".join(unescape(found[0]) + end for found in QUOTED.finditer(text))
 
 
+def balanced(text: str) -> bool:
+    """Whether every bracket of ``text`` is closed, by one of its kind and in order."""
+    brackets = re.sub(r"[^()\[\]]", "", text)
+    while brackets != (brackets := brackets.replace("()", "").replace("[]", "")):
+        pass
+    return not brackets
+
+
 def evaluate(expression: str, constants: Mapping[str, int]) -> int:
     """Return the value of ``expression``, with C's operators and precedence.
 

@@ -185,7 +185,7 @@ text_help:
         .ascii  "help          this list\r\n"
         .ascii  "echo TEXT     print TEXT\r\n"
         .ascii  "uptime        time since the timer was started\r\n"
-        .ascii  "fault [KIND]  break a rule of ring 3: pf (the default), ud, gp, de, null, nx or wx\r\n"
+        .ascii  "fault [KIND]  break a rule of ring 3: pf (default) ud gp de null nx wx\r\n"
         .ascii  "exit CODE     stop the machine with status CODE, 0 to 255\r\n"
         .asciz  "poweroff      switch the machine off\r\n"
 
