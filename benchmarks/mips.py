@@ -1,4 +1,4 @@
-"""How fast does compiled code run, and what does exact virtual time cost?
+"""How fast compiled code runs, and what exact virtual time costs.
 
 The work is ``programs/mix.c``: CRC-32, sieve, quicksort, a matrix product in
 floating point, a binary tree and a bytecode interpreter, each a sixth of the
@@ -9,6 +9,8 @@ preemption cost. QEMU with ``-icount`` is the peer that has virtual time, too.
 
 from __future__ import annotations
 
+from functools import partial
+
 from benchmarks.programs.image import INSTRUCTIONS, mix
 from benchmarks.programs.runners import Runner, available
 from vectoros.bench import Row, alternate, ratio_row, row, slope
@@ -18,29 +20,31 @@ ROUNDS = 7
 TARGETS = {"qemu-icount": 0.9, "unicorn": 0.8}
 """How much of each peer's speed the fast engine is to reach."""
 
-_LENGTHS = {"fast": 80, "portable": 2, "unicorn": 80, "qemu": 160, "qemu-icount": 160}
+_LENGTHS = {"fast": 50, "portable": 2, "unicorn": 50, "qemu": 100, "qemu-icount": 100}
 """Repetitions of the mix by subject, for a tenth of a second or more."""
-_QUICK_LENGTHS = {"fast": 10, "portable": 1, "unicorn": 10, "qemu": 40, "qemu-icount": 40}
+_QUICK_LENGTHS = {"fast": 10, "portable": 1, "unicorn": 10}
 
 
 def measure(quick: bool) -> list[Row]:
     """Return each subject's speed, then the ratios that have a target."""
+    runs = available(qemu=not quick)
     lengths = _QUICK_LENGTHS if quick else _LENGTHS
     speeds = alternate(
         1 if quick else ROUNDS,
-        {name: lambda run=run, n=lengths[name]: _speed(run, n) for name, run in available().items()},
+        {name: partial(_speed, run, lengths[name]) for name, run in runs.items()},
     )
     best = "qemu" if "qemu" in speeds else "unicorn"
+    peer = (f"mips.{best}", speeds[best])
     how = "CPU time without start-up"
     rows = [
-        row(f"mips.{name}", "MIPS", samples, how, peer=(best, speeds[best]))
+        row(f"mips.{name}", "MIPS", samples, how, peer=None if name == best else peer)
         for name, samples in speeds.items()
     ]
-    return rows + [
-        ratio_row("mips.fast", speeds["fast"], (peer, speeds[peer]), target)
-        for peer, target in TARGETS.items()
-        if peer in speeds and "fast" in speeds
-    ]
+    for name, target in TARGETS.items():
+        if "fast" in speeds and name in speeds:
+            other = (f"mips.{name}", speeds[name])
+            rows.append(ratio_row(f"mips.fast/{name}", speeds["fast"], other, target))
+    return rows
 
 
 def _speed(run: Runner, length: int) -> float:

@@ -1,4 +1,4 @@
-"""What does a snapshot cost, and what does going back to it?
+"""What a snapshot costs, and what going back to it costs.
 
 The machine has 64 MiB of RAM. Before each sample the guest stores to 256 pages
 (``programs/stores.S``), so there is 1 MiB of news each time, whatever the size
@@ -87,8 +87,8 @@ def _steps(subject: Machine, folder: Path) -> dict[str, Callable[[], float]]:
         "save": lambda: snapshot_file.save(subject.snapshot(), ours),
         "load": lambda: subject.restore(snapshot_file.load(ours)),
         "copy-all": lambda: np.copyto(room, ram),
-        "hash-all": lambda: hashlib.sha256(ram).digest(),
-        "write-all": lambda: theirs.write_bytes(ram),
+        "hash-all": lambda: hashlib.sha256(ram.data).digest(),
+        "write-all": lambda: theirs.write_bytes(ram.data),
         "read-all": theirs.read_bytes,
     }
     return {name: partial(_milliseconds, subject, name, do) for name, do in operations.items()}

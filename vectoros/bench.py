@@ -56,15 +56,13 @@ class Question(Protocol):
     __doc__: str | None
 
     def measure(self, quick: bool) -> list[Row]:
-        """Answer; if ``quick``, in a second or two, with numbers that are good for nothing."""
+        """Answer; if ``quick``, in about a second, without QEMU, with numbers good for nothing."""
 
 
 # -- numbers -----------------------------------------------------------------
 
 
-def alternate(
-    rounds: int, subjects: Mapping[str, Callable[[], float]]
-) -> dict[str, list[float]]:
+def alternate(rounds: int, subjects: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
     """Sample every subject once a round, in turn; return the samples by subject."""
     samples: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(rounds):
@@ -109,7 +107,7 @@ def ratio_row(
 ) -> Row:
     """Return a row whose number is the ratio of ``samples`` to ``peer``, both speeds."""
     ratios = _paired(samples, peer[1])
-    one = row(f"{name}/{peer[0]}", "x", ratios, "ratio of the two speeds", target=target)
+    one = row(name, "x", ratios, "ratio of the two speeds", target=target)
     return replace(one, ratio=one.median, against=peer[0])
 
 
@@ -152,7 +150,7 @@ def host() -> dict[str, object]:
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }

@@ -38,7 +38,7 @@ EVENTS = (
 """The loops of ``traps.S``, in the order of its table."""
 
 DEVICE = 0xFED0_0000
-"""Where ``device-read`` reads: the HPET of QEMU's ``pc`` machine; runners.py plugs a UART in."""
+"""Where ``device-read`` reads: the HPET of QEMU's ``pc`` machine. On ours see runners.py."""
 
 _FOLDER = Path(__file__).parent
 

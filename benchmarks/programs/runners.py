@@ -12,8 +12,10 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -34,8 +36,18 @@ from vectoros.units import MIB
 QEMU = "qemu-system-x86_64"
 MEMORY = 64 * MIB
 
+QEMU_COMMAND = [QEMU, "-accel", "tcg", "-nodefaults", "-no-user-config", "-display", "none"]
+QEMU_COMMAND += ["-m", str(MEMORY // MIB)]
+
+TIMEOUT_S = 60
+"""After this a process that should take a second or two is given up."""
+
+_LSR = 5
+"""Offset of the 16550A's line status register, the one that ``port-read`` reads."""
+
 _FLAT_CODE = 0x00CF_9B00
 _FLAT_DATA = 0x00CF_9300
+_EXIT_DEVICE = ("-device", "isa-debug-exit,iobase=0xf4,iosize=4")
 _QEMU_DONE = 1
 """What ``isa-debug-exit`` makes of the guest's status 0."""
 
@@ -43,23 +55,28 @@ _QEMU_DONE = 1
 Runner = Callable[[Image], float]
 
 
-def available() -> dict[str, Runner]:
-    """Return what can run images on this host, by name: our engines first."""
+def available(*, qemu: bool) -> dict[str, Runner]:
+    """Return what can run images on this host, by name: our engines first, QEMU if asked for."""
     found: dict[str, Runner] = {}
     if fast_engine_checks()[-1].ok:
         found["fast"] = partial(_on_machine, "fast")
     found["portable"] = partial(_on_machine, "portable")
     found["unicorn"] = _on_unicorn
-    if shutil.which(QEMU) is not None:
+    if qemu and has_qemu():
         found["qemu"] = partial(_on_qemu, ())
         found["qemu-icount"] = partial(_on_qemu, ("-icount", "shift=0"))
     return found
 
 
+def has_qemu() -> bool:
+    """Whether QEMU is installed."""
+    return shutil.which(QEMU) is not None
+
+
 def machine(image: Image, engine: str) -> Machine:
-    """Return a machine about to enter ``image``, with a UART at :data:`DEVICE` as well."""
+    """Return a machine about to enter ``image``, with a line status register at :data:`DEVICE`."""
     found = Machine(Config(memory=MEMORY, engine=engine))
-    area = Area("com1_mmio", DEVICE, 8, "the console's UART, in memory")
+    area = Area("com1_mmio", DEVICE - _LSR, 8, "the console's UART, in memory")
     found.pc.board.mmio.attach(area, found.pc.uart)
     found.memory.write(ORIGIN, image.data)
     regs = found.cpu
@@ -78,8 +95,8 @@ def _on_machine(engine: str, image: Image) -> float:
         start = time.thread_time()
         stop = subject.run()
         seconds = time.thread_time() - start
-    hold(stop.reason is Reason.EXIT, f"a benchmark program ended so: {stop.reason.value}")
-    hold(stop.code == 0, f"the {engine} engine computed wrongly: status {stop.code}")
+    hold(stop.reason is Reason.EXIT, f"{engine}: the program ended so: {stop.reason.value}")
+    hold(stop.code == 0, f"{engine}: the program computed wrongly: status {stop.code}")
     return seconds
 
 
@@ -92,7 +109,7 @@ def _on_unicorn(image: Image) -> float:
     emulator.emu_start(image.entry, 0)
     seconds = time.thread_time() - start
     status = emulator.reg_read(x86.UC_X86_REG_AL)
-    hold(status == 0, f"unicorn computed wrongly: status {status}")
+    hold(status == 0, f"unicorn: the program computed wrongly: status {status}")
     return seconds
 
 
@@ -101,13 +118,24 @@ def _on_qemu(options: tuple[str, ...], image: Image) -> float:
     with tempfile.TemporaryDirectory() as folder:
         kernel = Path(folder, "kernel")
         kernel.write_bytes(image.data)
-        process = subprocess.Popen(
-            [QEMU, "-accel", "tcg", "-nodefaults", "-no-user-config", "-display", "none"]
-            + ["-m", str(MEMORY // MIB), "-serial", "null", "-kernel", str(kernel)]
-            + ["-device", "isa-debug-exit,iobase=0xf4,iosize=4", *options],
-            stdin=subprocess.DEVNULL,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
+        command = [*QEMU_COMMAND, *_EXIT_DEVICE, "-serial", "null", "-kernel", str(kernel)]
+        process = subprocess.Popen([*command, *options], stdin=subprocess.DEVNULL)
+        with killed_late(process):
+            _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    hold(process.returncode == _QEMU_DONE, f"QEMU ended with status {process.returncode}")
+    hold(
+        process.returncode == _QEMU_DONE,
+        f"qemu: the program computed wrongly, or QEMU failed: status {process.returncode}",
+    )
     return usage.ru_utime + usage.ru_stime
+
+
+@contextmanager
+def killed_late(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill ``process`` if what is done with it here takes longer than :data:`TIMEOUT_S`."""
+    timer = threading.Timer(TIMEOUT_S, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
