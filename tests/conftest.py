@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,6 +28,28 @@ PROGRAMS = {
 # so that a red run can be run again; fresh ones at home, so that bugs are found.
 settings.register_profile("vectoros", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("vectoros")
+
+
+SECTORS = Path(__file__).parent / "guest" / "sectors"
+
+
+@pytest.fixture
+def sector(tmp_path: Path) -> Callable[[str], Path]:
+    """A function that makes a disk image of one sector from tests/guest/sectors/NAME.S."""
+    # Loaded here: coverage must see our modules load.
+    from vectoros.assembler import assemble
+    from vectoros.disk import BOOT_SIGNATURE, SECTOR_BYTES
+    from vectoros.layout import BOOT_SECTOR
+
+    def make(name: str) -> Path:
+        source = SECTORS / f"{name}.S"
+        text = source.read_text(encoding="utf-8")
+        code = assemble(text, origin=BOOT_SECTOR, name=source.name, bits=16).code
+        image = tmp_path / f"{name}.img"
+        image.write_bytes(code.ljust(SECTOR_BYTES - len(BOOT_SIGNATURE), b"\0") + BOOT_SIGNATURE)
+        return image
+
+    return make
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
