@@ -38,7 +38,7 @@ from vectoros.memory import Memory
 if TYPE_CHECKING:
     from tests.cpu.conftest import Oracle, Result
 
-MODES = ("real", "16-bit", "32-bit", "virtual-8086", "compatibility", "64-bit")
+MODES = ("real", "16-bit", "32-bit", "virtual-8086", "compatibility", "64-bit", "tasks")
 CASES = 200
 """States per mode; about a millisecond each."""
 
@@ -58,7 +58,8 @@ class World:
 
     def __init__(self, mode: str, seed: int, regs: Registers) -> None:
         self.random = random.Random(f"{mode} {seed}")
-        self.mode = mode
+        self.tasks = mode == "tasks"  # 32-bit mode, in which most gates are task gates
+        self.mode = "32-bit" if self.tasks else mode
         self.regs = regs
         self.ram = bytearray(RAM_BYTES)
         self.long = mode in ("compatibility", "64-bit")
@@ -182,7 +183,7 @@ class World:
 
     def _task(self) -> None:
         """Fill the TSS that task gates lead to, and its descriptor at GDT entry 39."""
-        wide = self.chance(70)
+        wide = self.chance(85)
         task_limit = 0x67 if self.chance(95) else 0x20
         kind = 0x8900 if wide else 0x8100
         kind ^= self.random.choice((0x200, 0x8000)) if self.chance(8) else 0
@@ -196,7 +197,7 @@ class World:
         gpr = [self.random.getrandbits(32) for _ in range(8)]
         gpr[Gpr.RSP] = self._stack_pointer()
         flags = self.random.getrandbits(17) & ~Flag.VM | (Flag.VM if self.chance(15) else 0)
-        ldt = 0 if self.chance(80) else self.random.choice((0x50, 0x48, 4))
+        ldt = 0 if self.chance(88) else self.random.choice((0x50, 0x50, 0x48, 4))
         self.put(GDT + 10 * 8, Descriptor(LDT, 0xFF, 0x8200).encode())
         words = [TABLES, self.random.randrange(0x20000), flags, *gpr, *selectors, ldt, 0]
         if wide:
@@ -220,7 +221,7 @@ class World:
         kinds = [SystemType.INTERRUPT_GATE, SystemType.TRAP_GATE] * 4
         if not self.long:
             kinds += [SystemType.INTERRUPT_GATE16, SystemType.TRAP_GATE16]
-            kinds += [SystemType.TASK_GATE] * 2
+            kinds += [SystemType.TASK_GATE] * (40 if self.tasks else 1)
         kind = self.random.choice(kinds) if self.chance(96) else self.random.randrange(32)
         selector = self.random.choice(self.codes) if self.chance(96) else self.random.getrandbits(9)
         if kind == SystemType.TASK_GATE and self.chance(90):
@@ -264,7 +265,7 @@ class World:
         if kind is EventKind.TRAP:
             return Event(1, kind)
         if kind is EventKind.FAULT:
-            vector = self.random.choice([n for n in range(20) if n not in (1, 2)])
+            vector = self.random.choice([n for n in range(20) if n != Vector.NMI])
             return Event(vector, kind, self.random.getrandbits(16))
         vector = self.random.getrandbits(8)
         return Event(vector, kind, next_rip=self.regs.rip + 2)

@@ -84,6 +84,7 @@ def test_any_bytes_disassemble_without_a_gap(code: bytes, bits: int) -> None:
         ("ec", 64, None, 1, False, False),
         ("ef", 64, None, 4, True, False),
         ("48ef", 64, None, 4, True, False),
+        ("4866404fef", 64, None, 2, True, False),
         ("f36c", 64, None, 1, False, True),
         ("f2666f", 32, None, 2, True, True),
         ("6d", 16, None, 2, False, True),
@@ -104,8 +105,15 @@ def test_rex_is_an_instruction_outside_64_bit_mode() -> None:
     assert port_access(b"\x48\xef", 32) is None
 
 
-@given(code=st.binary(min_size=15, max_size=15), bits=st.sampled_from([16, 32, 64]))
-def test_capstone_agrees_on_what_a_port_instruction_is(code: bytes, bits: int) -> None:
+@given(
+    prefixes=st.lists(st.sampled_from(b"\x2e\x40\x48\x66\x67\xf2\xf3"), max_size=4),
+    opcode=st.sampled_from(b"\xe4\xe5\xe6\xe7\xec\xed\xee\xef\x90"),
+    bits=st.sampled_from([16, 32, 64]),
+)
+def test_capstone_agrees_on_what_a_port_instruction_is(
+    prefixes: list[int], opcode: int, bits: int
+) -> None:
+    code = bytes([*prefixes, opcode, 0x60])
     first = disassemble(code, 0, bits, limit=1)[0]
     if first.mnemonic in {"in", "out"}:
         found = port_access(code, bits)

@@ -118,6 +118,8 @@ def test_without_paging_an_address_is_itself_cut_to_32_bits() -> None:
         ("long", chain(4, FRAME | USER_PAGE), ["PML4E", "PDPTE", "PDE", "PTE"], FRAME + 0x789),
         ("long", chain(3, 0x20_0000 | USER_PAGE | PAGE_PS), ["PML4E", "PDPTE", "PDE"],
          0x20_0000 + LINEAR),
+        ("long", chain(3, 0x20_1000 | USER_PAGE | PAGE_PS), ["PML4E", "PDPTE", "PDE"],
+         0x20_0000 + LINEAR),  # with the PAT bit
         ("long", chain(2, 0x4000_0000 | USER_PAGE | PAGE_PS), ["PML4E", "PDPTE"],
          0x4000_0000 + LINEAR),
     ],
@@ -228,6 +230,24 @@ def test_smap_keeps_the_kernel_from_user_pages_unless_ac_is_set() -> None:
         paged.translate(0)
 
 
+@pytest.mark.parametrize(
+    ("mode", "entries"),
+    [
+        ("legacy", [0x60_0000 | USER_PAGE | PAGE_PS]),
+        ("pae", [TABLES + 0x1000 | PAGE_P, 0x20_2000 | USER_PAGE | PAGE_PS]),
+        ("long", chain(2, 0x20_0000 | USER_PAGE | PAGE_PS)),
+        ("pae", pae(FRAME | USER_PAGE | 1 << 52)),
+        ("pae", [TABLES + 0x1000 | PAGE_P | PAGE_NX]),
+    ],
+)
+def test_low_bits_of_large_pages_and_high_bits_of_pae_are_reserved(
+    mode: str, entries: list[int]
+) -> None:
+    with pytest.raises(PageFault) as fault:
+        Paged(mode, entries).translate(LINEAR)
+    assert fault.value.error_code == P | RSVD
+
+
 def test_without_pse_a_directory_entry_always_names_a_table() -> None:
     paged = Paged("legacy", [TABLES + 0x1000 | USER_PAGE | PAGE_PS, FRAME | USER_PAGE])
     paged.regs.cr4 = 0
@@ -285,28 +305,23 @@ def test_a_range_at_the_top_of_the_address_space_wraps() -> None:
     assert read_linear(paged.regs, paged.memory, 0xFFFF_FFFE, 4) == b"\xff\xfflo"
 
 
-ENTRY_BITS = st.lists(
-    st.sampled_from(
-        [PAGE_P, PAGE_W, PAGE_U, PAGE_A, PAGE_D, PAGE_PS, PAGE_NX, 1 << 40, 1 << 52, 1 << 12]
-    ),
-    max_size=4,
-)
+BITS = [PAGE_P, PAGE_W, PAGE_U, PAGE_A, PAGE_D, PAGE_PS, PAGE_NX, 1 << 12, 1 << 40, 1 << 52]
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     mode=st.sampled_from(["legacy", "pae", "long"]),
-    flips=st.lists(ENTRY_BITS, min_size=4, max_size=4),
-    low=st.sampled_from([0, 0, 0, 0x2000, 0x20_0000, 0x1000]),
+    flips=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(BITS)), max_size=4),
+    low=st.sampled_from([0, 0, 0x1000, 0x2000, 0x20_0000]),
     control=st.tuples(*[st.booleans()] * 5),
     cpl=st.sampled_from([0, 3]),
     kind=st.sampled_from(["load", "store", "fetch"]),
-    linear=st.sampled_from([0x13, 0xABC, 1 << 47, 0x40_0000]),
+    linear=st.sampled_from([0x13, 0x13, 0x13, 0xABC, 1 << 47, 0x40_0000]),
 )
 def test_the_mmu_gives_the_same_translation_fault_and_marks(
     oracle: Oracle,
     mode: str,
-    flips: list[list[int]],
+    flips: list[tuple[int, int]],
     low: int,
     control: tuple[bool, ...],
     cpl: int,
@@ -319,9 +334,11 @@ def test_the_mmu_gives_the_same_translation_fault_and_marks(
     if mode == "pae":
         entries[0] = TABLES + 0x1000 | PAGE_P
     width = 32 if mode == "legacy" else 64
-    for number, bits in enumerate(flips[:levels]):
-        for bit in bits:
-            entries[number] ^= bit if bit >> width == 0 else 0
+    for number, bit in flips:
+        if number < levels and bit >> width == 0:
+            entries[number] ^= bit
+            if bit == PAGE_PS and number < levels - 1:  # a large page, of frame 0
+                entries[number] = entries[number] & ~0xF_F000 | low
     paged = Paged(mode, entries, nxe=nxe)
     code = {"legacy": 0xFFC0_2000, "pae": 0xC000_2000, "long": 0x80_0000_2000}[mode]
     _map_code(paged, mode, cpl)

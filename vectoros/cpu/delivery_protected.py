@@ -119,15 +119,18 @@ def _frame(regs: Registers, event: Event, *, switches: bool) -> list[int]:
 
 
 def _enter_task(regs: Registers, memory: PhysicalMemory, event: Event, gate: Gate) -> None:
-    """Switch to the task of a task gate, and push the error code on its stack."""
+    """Switch to the task of a task gate, and push the error code on its stack.
+
+    It is a 32-bit task: no other can be entered (``task_switch.py``).
+    """
     if not gate.present:
         raise CpuFault(Vector.NP, event.vector * DESCRIPTOR_BYTES | IDT_BIT)
-    wide = call_task(regs, memory, gate.selector, event.return_rip(regs.rip) & 0xFFFF_FFFF)
+    call_task(regs, memory, gate.selector, event.return_rip(regs.rip) & 0xFFFF_FFFF)
     if event.pushes_error_code:
         outer = regs.segs[Seg.SS]
         mask = 0xFFFF_FFFF if outer.flags & DESC_B else 0xFFFF
         stack = Stack(outer.base, regs.gpr[Gpr.RSP], mask)
-        stack.push(regs, memory, event.error_code or 0, 4 if wide else 2)
+        stack.push(regs, memory, event.error_code or 0, 4)
         stack.commit(regs)
 
 

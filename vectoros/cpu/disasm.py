@@ -77,12 +77,12 @@ def whole_instructions(code: bytes, bits: int) -> list[int]:
 
 def port_access(code: bytes, bits: int) -> PortAccess | None:
     """Return what ``code`` does to a port if it starts with IN, OUT, INS or OUTS, else None."""
+    # REX counts only right before the opcode, and even then REX.W widens no port access.
+    prefixes = _PREFIXES.union(_REX) if bits == 64 else _PREFIXES
     at, wide = 0, bits != 16
-    while at < len(code) and code[at] in _PREFIXES:
+    while at < len(code) and code[at] in prefixes:
         if code[at] == _OPERAND_SIZE:
             wide = bits == 16
-        at += 1
-    if bits == 64 and at < len(code) and code[at] in _REX:  # REX.W widens no port access
         at += 1
     opcode = code[at] if at < len(code) else 0
     if opcode not in _STRING and opcode not in _IMMEDIATE and opcode not in _BY_DX:

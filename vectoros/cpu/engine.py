@@ -1,7 +1,8 @@
 """What both engines share: a Unicorn instance, wired to the memory map.
 
 RAM is mapped as it is, ROM read-only, and every other physical address is MMIO
-that asks the machine. There is no memory hook: one would slow every access.
+that asks the machine. Reads, writes and fetches have no hook: one would slow
+every access. Only a store to ROM has, which says that it is lost.
 
 A callback from Unicorn into Python must not raise: ctypes would print the
 exception and go on. So each goes through :meth:`Engine.guarded`, which keeps the
@@ -11,7 +12,6 @@ first exception and ends the slice; :meth:`Engine.run` raises it again.
 from __future__ import annotations
 
 import ctypes
-import mmap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec, TypeVar
@@ -20,10 +20,11 @@ from unicorn.unicorn import Uc
 
 from vectoros.clock import Clock
 from vectoros.cpu import unicorn_api as api
-from vectoros.cpu.bits import Gpr
+from vectoros.cpu.bits import DESC_P
 from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
-from vectoros.cpu.cpuid import cpuid
+from vectoros.cpu.descriptors import TSS_BUSY, SystemType
 from vectoros.cpu.registers import Registers
+from vectoros.errors import hold
 from vectoros.layout import INTA_PAGE, PHYSICAL_ADDRESS_BITS
 from vectoros.memory import Memory, Rom
 from vectoros.units import PAGE_SIZE
@@ -47,15 +48,16 @@ class Engine(ABC):
         self.around = surroundings
         self.clock = clock
         self._failure: BaseException | None = None
-        self._rom_buffers: dict[Rom, mmap.mmap] = {}
-        self._keep: list[object] = []  # callbacks and buffers that Unicorn points to
+        self._shut = False  # a triple fault; only a change of the registers ends it
+        self._keep: list[object] = []  # callbacks that Unicorn points to
         self._uc: Any = Uc(api.uc.UC_ARCH_X86, api.uc.UC_MODE_64)
         self._uc.ctl_set_cpu_model(CPU_MODEL)
         self._uc.ctl_exits_enabled(True)  # an `until` address would cost a page walk
         self._uc.reg_read(api.x86.UC_X86_REG_RIP)  # Unicorn makes the CPU on first use
-        self._handle: ctypes.c_void_p = self._uc._uch
+        handle: Any = self._uc._uch
+        self._handle: ctypes.c_void_p = handle
         self._map_memory()
-        memory.on_write(self.memory_changed)
+        memory.on_write(self._memory_written)
 
     # -- what an engine adds -------------------------------------------------
 
@@ -107,8 +109,18 @@ class Engine(ABC):
 
         return call
 
-    def hook(self, kind: int, callback: Any, *extra: int, data: int = 0) -> None:  # noqa: ANN401
-        """Call ``callback``, a ctypes function or a host address, on each event of ``kind``."""
+    def hook(
+        self,
+        kind: int,
+        callback: Any,  # noqa: ANN401
+        *extra: int,
+        data: int = 0,
+        span: tuple[int, int] = (1, 0),
+    ) -> None:
+        """Call ``callback``, a ctypes function or a host address, on each event of ``kind``.
+
+        ``span`` is the first and the last address; as it stands, everywhere.
+        """
         if not isinstance(callback, int):
             self._keep.append(callback)
             callback = ctypes.cast(callback, ctypes.c_void_p).value
@@ -119,64 +131,63 @@ class Engine(ABC):
             ctypes.c_int(kind),
             ctypes.c_void_p(callback),
             ctypes.c_void_p(data),
-            ctypes.c_uint64(1),
-            ctypes.c_uint64(0),
+            ctypes.c_uint64(span[0]),
+            ctypes.c_uint64(span[1]),
             *(ctypes.c_int(value) for value in extra),
         )
         api.check(error, f"hook {kind:#x}")
+
+    def _end(self) -> Stop:
+        """Return why a slice ended that no HLT has ended."""
+        return Stop.SHUTDOWN if self._shut else Stop.DEADLINE
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
 
-    def _start(self) -> int:
-        """Run the CPU until something stops it; return Unicorn's error number."""
+    def _start(self, count: int = 0) -> int:
+        """Run until something stops the CPU, ``count`` instructions if that is not 0.
+
+        Returns Unicorn's error number.
+        """
         error: int = api.lib.uc_emu_start(
-            self._handle, ctypes.c_uint64(self.regs.rip), 0, 0, ctypes.c_size_t(self._count)
+            self._handle, ctypes.c_uint64(self.regs.rip), 0, 0, ctypes.c_size_t(count)
         )
-        self._raise_failure()
         return error
 
-    _count = 0  # instructions after which Unicorn stops by itself; 0: never
-
-    def _answer_cpuid(self) -> int:
-        """Put our own answer in the registers; return whether there is one."""
-        regs = self.regs
-        leaf = cpuid(regs.gpr[Gpr.RAX] & 0xFFFF_FFFF, regs.gpr[Gpr.RCX] & 0xFFFF_FFFF, regs.cr4)
-        if leaf is None:
-            return 0
-        for register, value in zip((Gpr.RAX, Gpr.RBX, Gpr.RCX, Gpr.RDX), leaf, strict=True):
-            regs.gpr[register] = value
-        return 1
+    def _check_task_register(self) -> None:
+        """Leave TR as LTR does, its TSS not marked busy. Else Unicorn would abort the process."""
+        task = self.regs.tr
+        kind = task.flags >> 8 & 0xF & ~TSS_BUSY
+        known = kind in (SystemType.TSS16_AVAILABLE, SystemType.TSS_AVAILABLE)
+        hold(bool(task.flags & DESC_P) and known, "TR does not hold a present TSS")
+        task.flags &= ~(TSS_BUSY << 8)
 
     # -- the memory map ------------------------------------------------------
 
     def _map_memory(self) -> None:
         ram = self.memory.ram
-        self._map_host(0, ram.size, ram.address, api.uc.UC_PROT_ALL)
+        error = api.lib.uc_mem_map_ptr(
+            self._handle,
+            ctypes.c_uint64(0),
+            ctypes.c_size_t(ram.size),
+            ctypes.c_uint32(api.uc.UC_PROT_ALL),
+            ctypes.c_void_p(ram.address),
+        )
+        api.check(error, "mapping RAM")
         for rom in self.memory.roms:
             self._map_rom(rom)
         for base, size in self._holes():
             self._map_mmio(base, size)
 
-    def _map_host(self, base: int, size: int, address: int, protection: int) -> None:
-        error = api.lib.uc_mem_map_ptr(
-            self._handle,
-            ctypes.c_uint64(base),
-            ctypes.c_size_t(size),
-            ctypes.c_uint32(protection),
-            ctypes.c_void_p(address),
-        )
-        api.check(error, f"mapping {base:#x}")
-
     def _map_rom(self, rom: Rom) -> None:
-        buffer = mmap.mmap(-1, len(rom.data))
-        buffer[:] = rom.data
-        self._keep.append(buffer)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-        self._map_host(rom.base, len(rom.data), address, api.uc.UC_PROT_READ | api.uc.UC_PROT_EXEC)
-        self._rom_buffers[rom] = buffer
+        """Map a copy of ``rom``. The hook lets Unicorn go on behind a store, which it drops."""
+        readable = api.uc.UC_PROT_READ | api.uc.UC_PROT_EXEC
+        self._uc.mem_map(rom.base, len(rom.data), readable)
+        self._uc.mem_write(rom.base, bytes(rom.data))
+        on_store = api.ProtectionHook(lambda *_arguments: True)
+        self.hook(api.uc.UC_HOOK_MEM_WRITE_PROT, on_store, span=(rom.base, rom.end - 1))
 
     def _holes(self) -> Iterator[tuple[int, int]]:
         """Yield what is neither RAM, nor ROM, nor the interrupt-acknowledge page."""
@@ -200,10 +211,6 @@ class Engine(ABC):
 
         self.map_callbacks(base, size, read, write)
 
-    def _protect_roms(self, protection: int) -> None:
-        for rom in self._rom_buffers:
-            self._uc.mem_protect(rom.base, len(rom.data), protection)
-
     def map_callbacks(
         self, base: int, size: int, read: Callable[..., int], write: Callable[..., None]
     ) -> None:
@@ -221,6 +228,10 @@ class Engine(ABC):
             ctypes.c_void_p(0),
         )
         api.check(error, f"mapping MMIO at {base:#x}")
+
+    def _memory_written(self, address: int, size: int) -> None:
+        if self._uc is not None:
+            self.memory_changed(address, size)
 
     def close(self) -> None:
         """Free the Unicorn instance: its last reference goes."""

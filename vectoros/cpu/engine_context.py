@@ -31,20 +31,33 @@ class ContextEngine(Engine):
         header = api.lib.uc_context_size(self._handle) - CONTEXT_BYTES
         self.regs = Registers.from_address((self._context.value or 0) + header)
         self._stale = False  # the host has written memory: translated code may be wrong
+        self._held = True  # ``regs`` is what counts; else the CPU's own registers are
         self._pull()
 
-    def _pull(self) -> None:
-        """Copy the CPU's registers to ``regs``, with the lazy flags computed."""
+    def _pull(self, *, inside: bool = False) -> None:
+        """Copy the CPU's registers to ``regs``, with the lazy flags computed.
+
+        ``inside``: an instruction has called back or faulted. To find RIP, Unicorn
+        has then restored the way in which the flags were lazy before it; but with
+        an instruction limit set, every instruction begins by computing them. So
+        they stand computed, and what Unicorn says of them is wrong.
+        """
         api.check(api.lib.uc_context_save(self._handle, self._context), "saving the context")
         regs = self.regs
-        if regs._cc_op != CC_OP_EFLAGS:
-            flags = self._read(api.x86.UC_X86_REG_EFLAGS)
-            regs._cc_src = flags & ARITHMETIC_FLAGS
-            regs._cc_op = CC_OP_EFLAGS
+        if inside:
+            regs._cc_src &= ARITHMETIC_FLAGS
+        elif regs._cc_op != CC_OP_EFLAGS:
+            regs._cc_src = self._read(api.x86.UC_X86_REG_EFLAGS) & ARITHMETIC_FLAGS
+        regs._cc_op = CC_OP_EFLAGS
+
+    def _repair_flags(self) -> None:
+        """Undo in the CPU what ``_pull(inside=True)`` tells of: the block goes on."""
+        self._write(api.x86.UC_X86_REG_EFLAGS, self.regs.rflags)
 
     def _push(self) -> None:
         """Copy ``regs`` to the CPU. Only between blocks: inside one the flags are not there."""
         self.regs._old_exception = -1
+        self.regs._eflags = self.regs.rflags  # where Unicorn takes all flags from when it starts
         error = api.lib.uc_context_restore(self._handle, self._context)
         api.check(error, "restoring the context")
 
@@ -59,6 +72,7 @@ class ContextEngine(Engine):
 
     def registers_changed(self) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
+        self._check_task_register()
         self.regs.update_hidden()
         self._push()
         self._write(api.x86.UC_X86_REG_FPCW, self.regs.fpu_control)

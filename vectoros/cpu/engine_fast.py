@@ -1,9 +1,9 @@
 """The fast engine: exact time at native speed, on Unicorn's Linux x86-64 wheel.
 
 The registers are Unicorn's own, in place. The block hook, exception delivery,
-SYSCALL and RDTSC are host code (``native.S``); Python runs only for devices and
-deadlines. What this relies on is Unicorn's private business and is proven by
-:mod:`vectoros.cpu.selftest` before the engine is used.
+SYSCALL, RDTSC and the check of ports are host code (``native*.S``); Python runs
+only for devices and deadlines. What this relies on is Unicorn's private business
+and is proven by :mod:`vectoros.cpu.selftest` before the engine is used.
 
 How a slice ends on the exact instruction: the block hook refuses the block that
 would cross the deadline. Then Unicorn is told to translate the next block with
@@ -18,21 +18,20 @@ from collections.abc import Sequence
 from vectoros.clock import Clock
 from vectoros.cpu import native
 from vectoros.cpu import unicorn_api as api
-from vectoros.cpu.bits import CC_OP_EFLAGS, Gpr, Seg
+from vectoros.cpu.bits import ARITHMETIC_FLAGS, CC_OP_EFLAGS, Gpr, Seg
 from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
-from vectoros.cpu.delivery import Event, Outcome, deliver
-from vectoros.cpu.disasm import whole_instructions
+from vectoros.cpu.cpu_bus import CpuBus
+from vectoros.cpu.cpuid import cpuid
+from vectoros.cpu.delivery import Event, EventKind, Outcome, deliver
 from vectoros.cpu.engine import Engine
 from vectoros.cpu.faults import Vector
 from vectoros.cpu.ioperm import port_access_allowed
-from vectoros.cpu.paging import read_linear
 from vectoros.cpu.registers import Registers
 from vectoros.errors import InvariantError, hold
 from vectoros.layout import INTA_PAGE
 from vectoros.memory import Memory
 from vectoros.units import PAGE_SIZE
 
-_DOUBLE_FAULT = 8
 _NO_EXCEPTION = -1
 
 
@@ -50,7 +49,8 @@ class FastEngine(Engine):
         self._next_tb = ctypes.c_uint32.from_address(self._cpu + native.CPU_CFLAGS_NEXT_TB)
         self._requests = ctypes.c_uint32.from_address(self._cpu + native.CPU_INTERRUPT_REQUEST)
         self._io_pc = ctypes.c_uint64.from_address(self._cpu + native.CPU_MEM_IO_PC)
-        self._state = native.new_state()
+        self._state = native.new_state(self._address, env)
+        self._bus = CpuBus(memory, surroundings, memory)
         self.regs._old_exception = _NO_EXCEPTION
         self.regs._vm_vmcb = INTA_PAGE - native.VMCB_VECTOR
         self._bind_functions()
@@ -69,13 +69,9 @@ class FastEngine(Engine):
         invalidate.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
         flush = api.lib.tlb_flush_x86_64
         flush.argtypes = (ctypes.c_void_p,)
-        compute = api.lib.cpu_cc_compute_all_x86_64
-        compute.argtypes = (ctypes.c_void_p, ctypes.c_int)
-        compute.restype = ctypes.c_uint32
         self._restore_state = restore
         self._invalidate = invalidate
         self._flush_tlb = flush
-        self._compute_flags = compute
 
     def _install_callbacks(self) -> None:
         code = native.routines()
@@ -89,15 +85,13 @@ class FastEngine(Engine):
         self.hook(uc.UC_HOOK_INSN, code["rdtscp"], x86.UC_X86_INS_RDTSCP, data=state)
         self.hook(uc.UC_HOOK_INSN, code["port_in"], x86.UC_X86_INS_IN, data=state)
         self.hook(uc.UC_HOOK_INSN, code["port_out"], x86.UC_X86_INS_OUT, data=state)
-        on_cpuid = api.SkipHook(self.guarded(lambda _uc, _data: self._answer_cpuid(), 0))
+        on_cpuid = api.SkipHook(self.guarded(self._on_cpuid, 0))
         self.hook(uc.UC_HOOK_INSN, on_cpuid, x86.UC_X86_INS_CPUID)
         self._state.port_in = self._pointer(api.InHook(self.guarded(self._port_in, 0)))
         self._state.port_out = self._pointer(api.OutHook(self.guarded(self._port_out, None)))
         check = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
         self._state.port_check = self._pointer(check(self.guarded(self._port_allowed, 0)))
-        ahead = ctypes.CFUNCTYPE(ctypes.c_int)
-        self._state.look_ahead = self._pointer(ahead(self.guarded(self._look_ahead, 0)))
-        self.map_callbacks(INTA_PAGE, PAGE_SIZE, self._acknowledge, self._ignore)
+        self.map_callbacks(INTA_PAGE, PAGE_SIZE, self._acknowledge, self._store_beside)
 
     def _pointer(self, callback: object) -> int:
         """Return the host address of a ctypes callback and keep it alive."""
@@ -108,40 +102,45 @@ class FastEngine(Engine):
 
     def run(self, deadline: int) -> Stop:
         """See :class:`vectoros.cpu.core.Cpu`."""
+        if self._shut:
+            return Stop.SHUTDOWN
         state = self._state
         state.deadline = deadline
         state.budget = deadline - self.clock.now
         state.cr2 = self.regs.cr2
+        state.last_size = 0
+        state.cross_at = state.ahead_at = state.delivering_at = native.NOWHERE
         self.clock.follow(self._now)
         try:
-            while state.budget > 0:
-                stop = self._run_once()
-                if stop is not None:
-                    return stop
-            return Stop.DEADLINE
+            if state.budget > 0:
+                self._deliver_nmi()
+            while state.budget > 0 and not self._shut:
+                if self._run_once() is Stop.HALT:
+                    return Stop.HALT
+            return self._end()
         finally:
             self.clock.set(state.deadline - state.budget)
-            self._settle_flags()
 
     def _run_once(self) -> Stop | None:
-        """Run until a block is refused, and prepare to land; or say what else stopped."""
+        """Run until a block is refused, and prepare to land; or see what else stopped."""
         state = self._state
         state.last_size = 0
         state.refused = 0
         error = self._start()
+        self._settle_flags()
+        self._raise_failure()
         if state.refused:
             if state.budget > 0:
-                state.passing = 1
+                state.cross_at = state.budget
                 self._next_tb.value = 1
             return None
-        if error == api.uc.UC_ERR_WRITE_PROT:
-            self._store_to_rom()
-            return None
         if error == api.uc.UC_ERR_FETCH_PROT:
-            return self._undefined()
+            self._fetch_from_hole()
+            return None
         if error != api.uc.UC_ERR_OK:
             raise InvariantError(f"unicorn stopped at {self.regs.rip:#x} with error {error}")
-        return Stop.SHUTDOWN if self.regs._old_exception == _DOUBLE_FAULT else Stop.HALT
+        self._shut = self.regs._old_exception == Vector.DF
+        return None if self._shut else Stop.HALT
 
     def shorten(self, deadline: int) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
@@ -162,24 +161,48 @@ class FastEngine(Engine):
         return state.deadline - state.budget - unretired
 
     def _settle_flags(self) -> None:
-        """Compute Unicorn's lazy arithmetic flags."""
+        """Compute the arithmetic flags, which Unicorn has just put in ``_eflags``."""
         regs = self.regs
-        if regs._cc_op != CC_OP_EFLAGS:
-            regs._cc_src = self._compute_flags(ctypes.addressof(regs), regs._cc_op)
-            regs._cc_op = CC_OP_EFLAGS
+        regs._cc_src = regs._eflags & ARITHMETIC_FLAGS
+        regs._cc_op = CC_OP_EFLAGS
 
     # -- what the CPU meets --------------------------------------------------
 
     def _before_mmio(self) -> None:
+        """Restore RIP, once: a walk of page tables that are not in RAM leaves a stale address."""
         if self._io_pc.value:
             self._restore_state(self._cpu, self._io_pc.value, False)
+            self._io_pc.value = 0
 
-    def _acknowledge(self, _uc: int, _offset: int, _width: int, _data: int) -> int:
-        self._state.last_size = 0  # the cycle is at a boundary: all that is charged has run
+    def _acknowledge(self, _uc: int, offset: int, width: int, _data: int) -> int:
+        """Answer the CPU, which is at a boundary: all that is charged has run.
+
+        Only its cycle comes without the address of a block's code.
+        """
+        state, regs = self._state, self.regs
+        if self._io_pc.value or not self._requests.value & native.INTERRUPT_VIRQ:
+            self._before_mmio()
+            return self.around.mmio_read(INTA_PAGE + offset, width)  # no cycle, but a program
+        self.set_intr(False)
+        state.last_size = 0
+        state.cr2 = regs.cr2
+        state.delivering_at, state.delivering_rip = state.budget, regs.rip
         return self.around.acknowledge()
 
-    def _ignore(self, _uc: int, _offset: int, _width: int, _value: int, _data: int) -> None:
-        """Lose a program's store to the acknowledge page: nothing is decoded there."""
+    def _store_beside(self, _uc: int, offset: int, width: int, value: int, _data: int) -> None:
+        """Make a program's store to the acknowledge page, where nothing is decoded for it."""
+        self._before_mmio()
+        self.around.mmio_write(INTA_PAGE + offset, width, value)
+
+    def _on_cpuid(self, _uc: int, _data: int) -> int:
+        """Put our own answer in the registers; return whether there is one."""
+        regs = self.regs
+        leaf = cpuid(regs.gpr[Gpr.RAX] & 0xFFFF_FFFF, regs.gpr[Gpr.RCX] & 0xFFFF_FFFF, regs.cr4)
+        if leaf is None:
+            return 0
+        for register, value in zip((Gpr.RAX, Gpr.RBX, Gpr.RCX, Gpr.RDX), leaf, strict=True):
+            regs.gpr[register] = value
+        return 1
 
     def _port_in(self, _uc: int, port: int, width: int, _data: int) -> int:
         return self.around.port_read(port, width)
@@ -190,57 +213,43 @@ class FastEngine(Engine):
     def _port_allowed(self, port: int, width: int) -> int:
         return int(port_access_allowed(self.regs, self.memory, port, width))
 
-    def _look_ahead(self) -> int:
-        """Decide about a fetch fault on the page behind RIP's; return 1 to drop it.
+    def _fetch_from_hole(self) -> None:
+        """Raise #UD at RIP: where nothing answers, code reads as FF FF, which is undefined.
 
-        Unicorn translates straight-line code as one block and meets the missing
-        page when it translates, not when the guest gets there. If whole
-        instructions come first, they are run as a block of their own.
+        Unless the hole is only ahead; see ``ahead`` in native.S.
         """
-        regs = self.regs
-        linear = regs.linear_rip
-        left = PAGE_SIZE - linear % PAGE_SIZE
-        code = read_linear(regs, self.memory, linear, left, look=True)
-        count = len(whole_instructions(code, regs.code_bits))
-        if count == 0:
-            return 0
-        regs.cr2 = self._state.cr2
-        regs._old_exception = _NO_EXCEPTION
-        self._next_tb.value = count
-        return 1
+        state, regs = self._state, self.regs
+        if state.budget <= 0:
+            return
+        if not regs.interrupt_shadow:
+            regs.interrupt_shadow = True
+            state.ahead_at = state.budget
+            return
+        self._deliver(Event(Vector.UD))
 
-    def _store_to_rom(self) -> None:
-        """Let the instruction at RIP store to ROM, and put the bytes back: nothing happened."""
-        self._refund_rest()
-        self._protect_roms(api.uc.UC_PROT_ALL)
-        self._land()
-        for rom, buffer in self._rom_buffers.items():
-            buffer[:] = rom.data
-        self._protect_roms(api.uc.UC_PROT_READ | api.uc.UC_PROT_EXEC)
+    def _deliver_nmi(self) -> None:
+        """Deliver an NMI that is due. Unicorn would not look at INTR before the next branch."""
+        if self.nmi_pending and not self.regs.nmi_blocked:
+            self.nmi_pending = False
+            self.regs.nmi_blocked = True
+            self._deliver(Event(Vector.NMI, EventKind.EXTERNAL))
 
-    def _land(self) -> None:
-        """Run one instruction, whatever the budget."""
-        state = self._state
-        spare = state.budget - 1
-        state.budget = 1
-        state.passing = 1
-        state.last_size = 0
-        self._next_tb.value = 1
-        self._start()
-        state.budget += spare
-
-    def _undefined(self) -> Stop | None:
-        """Raise #UD at RIP: code where nothing answers reads as FF FF, which is undefined."""
-        self._refund_rest()
-        self._settle_flags()
-        outcome = deliver(self.regs, self.memory, Event(Vector.UD), self._record)
-        if outcome is Outcome.SHUTDOWN:
-            return Stop.SHUTDOWN
-        self._state.log[(self._state.log_count - 1) % native.LOG_ENTRIES].delivered = 1
-        return None
+    def _deliver(self, event: Event) -> None:
+        """Take the CPU, which stands still, to the handler of ``event``, or to shutdown."""
+        state, regs = self._state, self.regs
+        if event.kind is EventKind.FAULT:
+            regs.interrupt_shadow = False
+        before = state.log_count
+        outcome = deliver(regs, self._bus, event, self._record)
+        regs._eflags = regs.rflags  # where Unicorn takes all flags from when it starts
+        self._shut = outcome is Outcome.SHUTDOWN
+        if state.log_count > before and not self._shut:
+            state.log[(state.log_count - 1) % native.LOG_ENTRIES].delivered = 1
 
     def _record(self, event: Event) -> None:
         """Log an attempt to deliver ``event``, as ``native.S`` does."""
+        if event.kind is EventKind.EXTERNAL:
+            return
         state, regs = self._state, self.regs
         entry = state.log[state.log_count % native.LOG_ENTRIES]
         state.log_count += 1
@@ -250,14 +259,6 @@ class FastEngine(Engine):
         entry.vector, entry.error_code = event.vector, event.error_code or 0
         entry.cs, entry.cpl = regs.segs[Seg.CS].selector, regs.cpl
         entry.software = entry.delivered = 0
-
-    def _refund_rest(self) -> None:
-        """Take back the charge for the part of the last block that has not run."""
-        state = self._state
-        unretired = state.last_pc + state.last_size - self.regs.linear_rip
-        if 0 < unretired <= state.last_size:
-            state.budget += unretired
-        state.last_size = 0
 
     # -- pins and changes from outside ----------------------------------------
 
@@ -282,12 +283,16 @@ class FastEngine(Engine):
 
     def registers_changed(self) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        self.regs._old_exception = _NO_EXCEPTION
-        self.regs._vm_vmcb = INTA_PAGE - native.VMCB_VECTOR
-        self.regs.update_hidden()
-        self._uc.reg_write(api.x86.UC_X86_REG_FPCW, self.regs.fpu_control)
-        self._uc.reg_write(api.x86.UC_X86_REG_MXCSR, self.regs.mxcsr)
+        regs = self.regs
+        self._check_task_register()
+        regs._old_exception = _NO_EXCEPTION
+        regs._vm_vmcb = INTA_PAGE - native.VMCB_VECTOR
+        regs._eflags = regs.rflags
+        regs.update_hidden()
+        self._uc.reg_write(api.x86.UC_X86_REG_FPCW, regs.fpu_control)
+        self._uc.reg_write(api.x86.UC_X86_REG_MXCSR, regs.mxcsr)
         self._flush_tlb(self._cpu)
+        self._shut = False
 
     def memory_changed(self, address: int, size: int) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""

@@ -2,44 +2,47 @@
 
 It runs wherever Unicorn's wheel does, needs no executable memory and no private
 symbol, and is the fast engine's differential oracle. The registers are a copy
-in a Unicorn context, fetched before they are looked at and put back after they
-are changed. Exceptions are delivered in Python (``delivery.py``).
+in a Unicorn context (:mod:`vectoros.cpu.engine_context`); exceptions are
+delivered in Python (:mod:`vectoros.cpu.engine_traps`).
 
 How a slice ends on the exact instruction: an instruction limit is always set
 (Unicorn ignores it on blocks that were translated without one), the block hook
 refuses the block that would cross, and single steps do the rest.
+
+One thing it cannot see, because it looks like a loop: a CALL or a repeated string
+instruction that overwrites the block it is in. It is charged twice, and what it
+leaves in the arithmetic flags is not defined.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections import Counter, deque
-from dataclasses import replace
+import functools
+from collections.abc import Sequence
 
 from vectoros.clock import Clock
 from vectoros.cpu import unicorn_api as api
-from vectoros.cpu.bits import Flag, Gpr, Seg
-from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
-from vectoros.cpu.cpuid import cpuid
-from vectoros.cpu.delivery import Event, EventKind, Outcome, deliver
-from vectoros.cpu.disasm import whole_instructions
-from vectoros.cpu.engine_context import ContextEngine
-from vectoros.cpu.faults import WITH_ERROR_CODE, CpuFault, Vector
-from vectoros.cpu.ioperm import port_access_allowed
-from vectoros.cpu.paging import Access, read_linear
-from vectoros.cpu.registers import CONTEXT_BYTES
-from vectoros.cpu.syscall import SYSCALL_LENGTH, enter_syscall
-from vectoros.errors import InvariantError, hold
-from vectoros.memory import CpuMemory, Memory
+from vectoros.cpu.bits import Flag
+from vectoros.cpu.core import Stop, Surroundings
+from vectoros.cpu.delivery import Event
+from vectoros.cpu.engine_traps import Pause, TrapEngine
+from vectoros.cpu.faults import CpuFault, Vector
+from vectoros.cpu.meter import NOWHERE
+from vectoros.cpu.paging import read_linear
+from vectoros.errors import InvariantError
+from vectoros.layout import INTA_PAGE
+from vectoros.memory import Memory
 from vectoros.units import PAGE_SIZE
 
 _NO_LIMIT = 1 << 60
-_LOG_ENTRIES = 64
-_HLT = b"\xf4"
-_MASK64 = (1 << 64) - 1
+_RF = int(Flag.RF)
+_LONGEST = 15  # bytes of an instruction
+_HLT = 0xF4
+_PREFIXES = frozenset(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf2\xf3")
+_REX = range(0x40, 0x50)
 
 
-class PortableEngine(ContextEngine):
+class PortableEngine(TrapEngine):
     """See the module."""
 
     name = "portable"
@@ -47,352 +50,208 @@ class PortableEngine(ContextEngine):
     def __init__(self, memory: Memory, surroundings: Surroundings, clock: Clock) -> None:
         """Create the CPU, a context to copy its registers to, and the callbacks."""
         super().__init__(memory, surroundings, clock)
-        self._deadline = self._budget = 0
-        self._last_pc = self._last_size = 0
-        self._passing = False  # let one block cross the deadline
-        self._crossing = False  # a block was refused because it would cross
-        self._stopped = self._shutdown = False
-        self._denied: bytes | None = None  # the registers when a port access was refused
-        self._exit: int | None = None  # stop there: the code behind it is not mapped
-        self._intr = False
-        self.nmi_pending = False
-        self._cr2 = 0
-        self._log: deque[Fault] = deque(maxlen=_LOG_ENTRIES)
-        self._traps: Counter[int] = Counter()
-        self._syscalls = 0
-        self._cpu_memory = CpuMemory(memory)
-        self._install_callbacks()
-
-    def _install_callbacks(self) -> None:
-        uc, x86 = api.uc, api.x86
-        self.hook(uc.UC_HOOK_BLOCK, api.BlockHook(self.guarded(self._on_block, None)))
-        self.hook(uc.UC_HOOK_INTR, api.IntrHook(self.guarded(self._on_exception, None)))
-        self.hook(uc.UC_HOOK_INSN_INVALID, api.InvalidHook(self.guarded(self._on_invalid, True)))
-        for instruction, callback in (
-            (x86.UC_X86_INS_SYSCALL, api.VoidHook(self.guarded(self._on_syscall, None))),
-            (x86.UC_X86_INS_RDTSC, api.SkipHook(self.guarded(self._on_rdtsc, 1))),
-            (x86.UC_X86_INS_RDTSCP, api.SkipHook(self.guarded(self._on_rdtscp, 1))),
-            (x86.UC_X86_INS_CPUID, api.SkipHook(self.guarded(self._on_cpuid, 0))),
-            (x86.UC_X86_INS_IN, api.InHook(self.guarded(self._on_in, 0))),
-            (x86.UC_X86_INS_OUT, api.OutHook(self.guarded(self._on_out, None))),
-        ):
-            self.hook(uc.UC_HOOK_INSN, callback, instruction)
+        self._map_mmio(INTA_PAGE, PAGE_SIZE)  # acknowledging is a call here, not a cycle
+        self._steps = 0  # instructions of the landing under way; 0 if none is
+        self._eflags = ctypes.c_uint64()
+        self._read_eflags = functools.partial(
+            api.quick.uc_reg_read,
+            self._handle,
+            ctypes.c_int(api.x86.UC_X86_REG_EFLAGS),
+            ctypes.byref(self._eflags),
+        )
+        self.hook(api.uc.UC_HOOK_BLOCK, api.BlockHook(self.guarded(self._on_block, None)))
 
     # -- running -------------------------------------------------------------
 
     def run(self, deadline: int) -> Stop:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        self._deadline = deadline
-        self._budget = deadline - self.clock.now
+        if self._shut:
+            return Stop.SHUTDOWN
+        meter = self._meter
+        meter.open(deadline, self.clock.now)
+        meter.size = self._steps = 0
         self._cr2 = self.regs.cr2
+        self._ahead_at = NOWHERE
         self._flush_stale()
         self.clock.follow(self._now)
         try:
-            while self._budget > 0:
-                stop = self._run_once()
-                if stop is not None:
-                    return stop
-            return Stop.DEADLINE
+            if meter.left > 0:
+                self._deliver_interrupts()
+            while meter.left > 0 and not self._shut:
+                if self._run_once() is Stop.HALT:
+                    return Stop.HALT
+            return self._end()
         finally:
-            self.clock.set(self._deadline - self._budget)
+            self.clock.set(meter.charged)
 
     def _run_once(self) -> Stop | None:
-        """Run until something stops the CPU; return None if the slice should go on."""
-        self._last_size = 0
-        self._deliver_interrupts()
-        if self._shutdown:
-            return self._shut_down()
-        landing, self._crossing = self._crossing, False
-        self._stopped = False
-        self._passing = landing
-        self._count = 1 if landing else _NO_LIMIT
-        halting = self._address_behind_hlt() if landing else None
-        error = self._start()
-        self._pull()
-        if self._shutdown:
-            return self._shut_down()
-        if self._denied is not None:
-            self._deny_port()
-        elif error == api.uc.UC_ERR_WRITE_PROT:
-            self._store_to_rom()
+        """Run until something stops the CPU; see what, and prepare to go on."""
+        meter, regs = self._meter, self.regs
+        meter.size = 0
+        meter.cross_at = meter.left if self._steps else NOWHERE
+        self._pause, self._trapped = None, False
+        self._alert = self._intr or self._nmi
+        before, left = regs.rip, meter.left
+        error = self._start(self._steps or _NO_LIMIT)
+        self._raise_failure()
+        if self._pause is not None:
+            self._steps = 0
+            self._paused()
         elif error == api.uc.UC_ERR_FETCH_PROT:
-            self._refund_rest()
-            self._deliver(Event(vector=Vector.UD, kind=EventKind.FAULT))
+            self._steps = 0
+            self._fetch_from_hole()
         elif error != api.uc.UC_ERR_OK:
-            raise InvariantError(f"unicorn stopped at {self.regs.rip:#x} with error {error}")
-        elif self._exit is not None and self.regs.linear_rip == self._exit:
-            self._set_exit(None)
-            self._refund_rest()
-        elif landing and self.regs.rip != halting:
-            self._refund_rest()
-        elif not self._stopped:
+            raise InvariantError(f"unicorn stopped at {regs.rip:#x} with error {error}")
+        elif not self._steps or self._was_hlt(before):
             return Stop.HALT
-        return self._shut_down()
+        else:
+            meter.refund(regs, regs.rip)
+            # No time has passed: the instruction modified the block that it was in,
+            # so Unicorn left the block, and that counted as a step.
+            self._steps = 2 if meter.left == left and not self._trapped else 0
+        meter.size = 0
+        self._flush_stale()
+        self._deliver_interrupts()
+        return None
 
-    def _shut_down(self) -> Stop | None:
-        """Say whether a triple fault has ended the slice, and forget it."""
-        shutdown, self._shutdown = self._shutdown, False
-        return Stop.SHUTDOWN if shutdown else None
+    def _start(self, count: int = 0) -> int:
+        self._held = False
+        error = super()._start(count)
+        self._pull()
+        self._held = True
+        return error
 
-    def _address_behind_hlt(self) -> int | None:
-        """Return the RIP that HLT would leave, if the next instruction is HLT.
+    def _paused(self) -> None:
+        """Act on the stop that a callback has asked for."""
+        if self._pause is Pause.DUE:
+            self._raise_due()
+        elif self._pause is Pause.REFUSED:
+            self._steps = 1
+        if self._ahead_at == self._meter.left:  # nothing has run since we made a shadow
+            self.regs.interrupt_shadow = False
+            self._push()
 
-        A single step ends the same way whether or not it halted the CPU.
-        """
+    def _was_hlt(self, before: int) -> bool:
+        """Whether the step from ``before`` was HLT: it ends like any other."""
         regs = self.regs
+        length = regs.rip - before
+        if self._trapped or not 1 <= length <= _LONGEST:
+            return False
         try:
-            code = read_linear(regs, self.memory, regs.linear_rip, 1, look=True)
+            code = read_linear(regs, self.memory, regs.linear_rip - length, length, look=True)
         except CpuFault:
-            return None
-        return regs.rip + 1 if code == _HLT else None
+            return False
+        rex = _REX if regs.code_bits == 64 else ()
+        return code[-1] == _HLT and all(byte in _PREFIXES or byte in rex for byte in code[:-1])
+
+    def _fetch_from_hole(self) -> None:
+        """Raise #UD at RIP: where nothing answers, code reads as FF FF, which is undefined.
+
+        Unless the hole is only ahead; see ``ahead`` in native.S.
+        """
+        if self._meter.left <= 0 or self._window_open():
+            return
+        if not self.regs.interrupt_shadow:
+            self.regs.interrupt_shadow = True
+            self._ahead_at = self._meter.left
+            self._push()
+            return
+        self._deliver(Event(Vector.UD))
 
     def shorten(self, deadline: int) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        if deadline < self._deadline:
-            self._budget -= self._deadline - deadline
-            self._deadline = deadline
+        self._meter.shorten(deadline)
 
     def _abandon(self) -> None:
         self.shorten(0)
 
-    def _now(self) -> int:
-        """Tick of the boundary before the instruction that called back."""
-        self._pull()
-        unretired = self._last_pc + self._last_size - self.regs.linear_rip
-        if not 0 <= unretired <= self._last_size:
-            unretired = 0
-        return self._deadline - self._budget - unretired
-
-    def _refund_rest(self) -> None:
-        """Take back the charge for the part of the last block that has not run."""
-        self._refund(self.regs.linear_rip)
-
-    def _refund(self, boundary: int) -> bool:
-        """Charge the last block up to ``boundary`` only; return whether it lies within."""
-        done = boundary - self._last_pc
-        if not 0 <= done < self._last_size:
-            return False
-        self._budget += self._last_size - done
-        self._last_size = done
-        return True
-
-    # -- callbacks -----------------------------------------------------------
-
-    def _on_block(self, _uc: int, address: int, size: int, _data: int) -> None:
-        if self._budget <= 0 or (size > self._budget and not self._passing):
-            self._crossing = self._budget > 0
-            self._stop()
-        elif (self._intr or self.nmi_pending) and self._window_open():
-            self._stop()
-        else:
-            self._passing = False
-            self._budget -= size
-            self._last_pc = address
-            self._last_size = size
-
-    def _stop(self) -> None:
-        """Stop between two instructions: from the block hook, or after a delivery."""
-        self._stopped = True
-        api.lib.uc_emu_stop(self._handle)
-
-    def _on_exception(self, _uc: int, vector: int, _data: int) -> None:
-        self._passing = False
-        self._pull()
-        regs = self.regs
-        if regs._exception_is_int:
-            base = regs.linear_rip - regs.rip
-            self._refund(regs._exception_next_rip + base)
-            kind = EventKind.SOFTWARE
-        elif vector == Vector.DB:
-            kind = EventKind.TRAP
-        else:
-            kind = EventKind.FAULT
-            fetch = vector == Vector.PF and regs._error_code & Access.FETCH
-            if fetch or (not self._refund(regs.linear_rip) and vector == Vector.PF):
-                if self._look_ahead():
-                    return
-        code = regs._error_code if vector in WITH_ERROR_CODE and kind is EventKind.FAULT else None
-        self._deliver(
-            Event(vector=vector, kind=kind, error_code=code, next_rip=regs._exception_next_rip)
-        )
-        if self._shutdown:
-            self._stop()
-
-    def _on_invalid(self, uc: int, data: int) -> bool:
-        self._pull()
-        self.regs._exception_is_int = 0
-        self.regs._error_code = 0
-        self._on_exception(uc, Vector.UD, data)
-        return True
-
-    def _on_syscall(self, uc: int, data: int) -> None:
-        self._pull()
-        if not enter_syscall(self.regs):
-            self._on_invalid(uc, data)
-        else:
-            self._syscalls += 1
-        # Unicorn adds the instruction's length when this returns.
-        self.regs.rip = self.regs.rip - SYSCALL_LENGTH & _MASK64
-        self._push()
-
-    def _on_rdtsc(self, _uc: int, _data: int) -> int:
-        now = self._now()
-        self._write(api.x86.UC_X86_REG_RAX, now & 0xFFFF_FFFF)
-        self._write(api.x86.UC_X86_REG_RDX, now >> 32 & 0xFFFF_FFFF)
-        return 1
-
-    def _on_rdtscp(self, uc: int, data: int) -> int:
-        self._on_rdtsc(uc, data)
-        self._write(api.x86.UC_X86_REG_RCX, self.regs.tsc_aux & 0xFFFF_FFFF)
-        return 1
-
-    def _on_cpuid(self, _uc: int, _data: int) -> int:
-        self._pull()
-        regs = self.regs
-        leaf = cpuid(regs.gpr[Gpr.RAX] & 0xFFFF_FFFF, regs.gpr[Gpr.RCX] & 0xFFFF_FFFF, regs.cr4)
-        if leaf is None:
-            return 0
-        x86 = api.x86
-        registers = (x86.UC_X86_REG_RAX, x86.UC_X86_REG_RBX, x86.UC_X86_REG_RCX, x86.UC_X86_REG_RDX)
-        for register, value in zip(registers, leaf, strict=True):
-            self._write(register, value)
-        return 1
-
-    def _on_in(self, _uc: int, port: int, width: int, _data: int) -> int:
-        if not self._port_allowed(port, width):
-            return 0
-        return self.around.port_read(port, width)
-
-    def _on_out(self, _uc: int, port: int, width: int, value: int, _data: int) -> None:
-        if self._port_allowed(port, width):
-            self.around.port_write(port, width, value)
-
-    def _port_allowed(self, port: int, width: int) -> bool:
-        """Check the privilege to use a port; if there is none, stop behind the instruction.
-
-        Nothing can be raised from here. So the registers before the instruction
-        are kept, and put back once the CPU has stopped.
-        """
-        self._pull()
-        if port_access_allowed(self.regs, self.memory, port, width):
-            return True
-        self._denied = bytes(self.regs)
-        self._stop()
-        return False
-
-    def _deny_port(self) -> None:
-        """Raise #GP(0) at the port instruction whose registers were kept."""
-        hold(self._denied is not None, "no port access was denied")
-        ctypes.memmove(ctypes.addressof(self.regs), self._denied or b"", CONTEXT_BYTES)
-        self._denied = None
-        self._refund_rest()
-        self._deliver(Event(vector=Vector.GP, kind=EventKind.FAULT, error_code=0))
-
-    # -- interrupts and exceptions --------------------------------------------
-
-    def _window_open(self) -> bool:
-        self._pull()
-        regs = self.regs
-        if self.nmi_pending and not regs.nmi_blocked:
-            return True
-        return self._intr and bool(regs.rflags & Flag.IF) and not regs.interrupt_shadow
-
-    def _deliver_interrupts(self) -> None:
-        """Deliver what is pending at this boundary, an NMI first."""
-        regs = self.regs
-        if self.nmi_pending and not regs.nmi_blocked:
-            self.nmi_pending = False
-            regs.nmi_blocked = True
-            self._deliver(Event(vector=Vector.NMI, kind=EventKind.EXTERNAL))
-        if self._intr and regs.rflags & Flag.IF and not regs.interrupt_shadow:
-            self._intr = False
-            vector = self.around.acknowledge()
-            self._deliver(Event(vector=vector, kind=EventKind.EXTERNAL))
-
-    def _deliver(self, event: Event) -> None:
-        """Take ``regs`` to the handler of ``event``, or to shutdown."""
-        self.regs.interrupt_shadow = False
-        outcome = deliver(self.regs, self._cpu_memory, event, self._record)
-        self._shutdown = outcome is Outcome.SHUTDOWN
-        if self._log and not self._shutdown:
-            self._log[-1] = replace(self._log[-1], delivered=True)
-        self._cr2 = self.regs.cr2
-        self._last_size = 0
-        self._push()
-
-    def _look_ahead(self) -> bool:
-        """Decide about a fetch fault on the page behind RIP's; return whether it was dropped.
-
-        Unicorn translates straight-line code as one block and meets the missing
-        page when it translates, not when the guest gets there. If whole
-        instructions come first, they run up to an exit behind the last of them.
-        """
-        regs = self.regs
-        linear = regs.linear_rip
-        if regs.cr2 // PAGE_SIZE != linear // PAGE_SIZE + 1:
-            return False
-        left = PAGE_SIZE - linear % PAGE_SIZE
-        code = read_linear(regs, self.memory, linear, left, look=True)
-        length = sum(whole_instructions(code, regs.code_bits))
-        if length == 0:
-            return False
-        regs.cr2 = self._cr2
-        self._push()
-        self._set_exit(linear + length)
-        self._stop()
-        return True
-
-    def _set_exit(self, address: int | None) -> None:
-        self._exit = address
-        self._uc.ctl_set_exits([] if address is None else [address])
-
     def _before_mmio(self) -> None:
         """Do nothing: with an instruction limit set, Unicorn keeps RIP exact."""
 
-    def _store_to_rom(self) -> None:
-        """Let the instruction at RIP store to ROM, and put the bytes back: nothing happened."""
-        self._refund_rest()
-        self._protect_roms(api.uc.UC_PROT_ALL)
-        spare, self._budget = self._budget - 1, 1
-        self._passing, self._count, self._last_size = True, 1, 0
-        self._start()
-        self._pull()
-        self._refund_rest()
-        self._budget += spare
-        for rom, buffer in self._rom_buffers.items():
-            buffer[:] = rom.data
-        self._protect_roms(api.uc.UC_PROT_READ | api.uc.UC_PROT_EXEC)
+    # -- the block hook --------------------------------------------------------
+
+    def _on_block(self, _uc: int, address: int, size: int, _data: int) -> None:
+        """Charge the block, or refuse it when it would cross the deadline."""
+        if self._alert and self._attend():
+            return
+        meter = self._meter
+        rest = meter.pc + meter.size - address
+        if size < rest <= meter.size and self._is_restart():
+            meter.left += rest
+            meter.size -= rest
+            if self._steps:
+                meter.cross_at = meter.left
+        left = meter.left - size
+        if left < 0 and not self._may_cross():
+            return
+        self._read_eflags()
+        if self._eflags.value & _RF:  # it lasts for one instruction; here, to the next block
+            self._write(api.x86.UC_X86_REG_EFLAGS, self._eflags.value & ~_RF)
+        meter.left = left
+        meter.pc = address
+        meter.size = size
+
+    def _attend(self) -> bool:
+        """Look at what is not time; return whether the block must not run."""
+        if self._pause is not None:
+            return True
+        if self._stale:
+            self._stop(Pause.STALE)
+        elif self._intr or self._nmi:
+            self._pull()
+            if self._window_open():
+                self._stop(Pause.WINDOW)
+        return self._pause is not None
+
+    def _may_cross(self) -> bool:
+        """Whether this block may cross the deadline: the one instruction of a landing may."""
+        meter = self._meter
+        if meter.left == meter.cross_at:
+            meter.cross_at = NOWHERE
+            return True
+        self._stop(Pause.REFUSED if meter.left > 0 else Pause.SPENT)
+        return False
+
+    def _is_restart(self) -> bool:
+        """Whether the block charged last was left because its own store changed it.
+
+        Then the store has not happened yet, and Unicorn runs it again as a block of
+        one instruction. A jump back into a block leads to a longer one, as far as
+        the same end; unless it is in single-step mode or in an interrupt shadow.
+        """
+        self._pull(inside=True)
+        if self.regs.interrupt_shadow or self.regs._eflags & Flag.TF:
+            return False
+        self._repair_flags()
+        return True
+
+    # -- pins and changes from outside ----------------------------------------
 
     def set_intr(self, level: bool) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
         self._intr = level
 
-    # -- reports -------------------------------------------------------------
-
-    def _record(self, event: Event) -> None:
-        """Log an attempt to deliver ``event``."""
-        regs = self.regs
-        self._traps[event.vector] += event.kind is not EventKind.EXTERNAL
-        if event.kind is not EventKind.EXTERNAL:
-            self._log.append(
-                Fault(
-                    tick=self._deadline - self._budget,
-                    vector=event.vector,
-                    error_code=event.error_code or 0,
-                    software=event.kind is EventKind.SOFTWARE,
-                    cs=regs.segs[Seg.CS].selector,
-                    rip=regs.rip,
-                    rsp=regs.gpr[Gpr.RSP],
-                    cpl=regs.cpl,
-                    cr2=regs.cr2,
-                    delivered=False,
-                )
-            )
-
-    def faults(self) -> list[Fault]:
+    @property
+    def nmi_pending(self) -> bool:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        return list(self._log)
+        return self._nmi
 
-    def counters(self) -> Counters:
+    @nmi_pending.setter
+    def nmi_pending(self, pending: bool) -> None:
+        self._nmi = pending
+        self._alert |= pending
+
+    def registers_changed(self) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        return Counters(dict(self._traps), self._syscalls)
+        super().registers_changed()
+        self._shut = False
+
+    def memory_changed(self, address: int, size: int) -> None:
+        """See :class:`vectoros.cpu.core.Cpu`."""
+        super().memory_changed(address, size)
+        self._alert = True
+
+    def pages_changed(self, pages: Sequence[int]) -> None:
+        """See :class:`vectoros.cpu.core.Cpu`."""
+        super().pages_changed(pages)
+        self._alert = True

@@ -1,4 +1,4 @@
-"""The fast engine's native side: its state block, and the code of ``native.S``.
+"""The fast engine's native side: its state block, and the code of ``native*.S``.
 
 The code is assembled when the first fast engine is made and lies in one page
 that is writable before and executable after, never both. It calls functions
@@ -14,14 +14,24 @@ import mmap
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from vectoros.assembler import assemble
+from vectoros.assembler import Source, assemble_sources
 from vectoros.cpu import unicorn_api
-from vectoros.cpu.bits import Flag, Hidden
+from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, EFER_NXE, Flag, Hidden
+from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import OFFSET
 from vectoros.errors import hold
 
 UC_CPU = 0x1B8
 """Offset of the pointer to CPUState in Unicorn 2.1.4's ``uc_struct``."""
+
+UC_TCG = 0x300
+"""Offset of the pointer to the code generator's context in ``uc_struct``."""
+
+TCG_INVALIDATIONS = 0xD8
+"""Offset in that context of the number of blocks invalidated so far."""
+
+TB_CFLAGS, TB_COUNT = 0x18, 0x7FFF
+"""Offset of a block's flags, and the bits that limit it to so many instructions, if any."""
 
 CPU_ENV = 0x128
 """Offset of the pointer to the register file in CPUState."""
@@ -42,17 +52,30 @@ VMCB_VECTOR = 0x64
 """Offset in the page at ``_vm_vmcb`` from which the CPU fetches an interrupt's vector."""
 
 LOG_ENTRIES = 64
+"""Deliveries that are remembered; a power of two."""
+
+STUCK_LIMIT, STUCK_TICKS = 256, 4096
+"""So many deliveries while no instruction retires, and each further one takes so long.
+
+A handler that faults at its first instruction, on a stack of its own, goes on for
+ever. Its time must pass, or nothing could stop it.
+"""
+
+NOWHERE = -(1 << 63)
+"""A budget that never is: no block may cross the deadline, no look ahead is under way."""
 
 _FUNCTIONS = {
     "emu_stop": "uc_emu_stop",
     "do_interrupt": "x86_cpu_do_interrupt_x86_64",
     "compute_flags": "cpu_cc_compute_all_x86_64",
     "raise_": "raise_exception_err_x86_64",
+    "find_block": "tcg_tb_lookup_x86_64",
 }
 _CALLED_FROM_PYTHON = (
     "cpu_restore_state_x86_64",
     "tb_invalidate_phys_range_x86_64",
     "tlb_flush_x86_64",
+    "tcg_tb_phys_invalidate_count_x86_64",
 )
 
 
@@ -94,7 +117,15 @@ class State(ctypes.Structure):
         deadline: int
         last_pc: int
         last_size: int
-        passing: int
+        invalidations_at: int
+        invalidations: int
+        env: int
+        cross_at: int
+        ahead_at: int
+        delivering_at: int
+        delivering_rip: int
+        stuck_at: int
+        stuck: int
         refused: int
         cr2: int
         syscalls: int
@@ -103,7 +134,7 @@ class State(ctypes.Structure):
         do_interrupt: int
         compute_flags: int
         raise_: int
-        look_ahead: int
+        find_block: int
         port_in: int
         port_out: int
         port_check: int
@@ -112,10 +143,18 @@ class State(ctypes.Structure):
 
     _fields_ = (
         ("budget", ctypes.c_int64),  # ticks left to the deadline
-        ("deadline", ctypes.c_uint64),  # the tick at which budget is 0
+        ("deadline", ctypes.c_int64),  # the tick at which budget is 0
         ("last_pc", ctypes.c_uint64),  # linear address of the block charged last
         ("last_size", ctypes.c_uint64),  # how much of it is charged, in bytes
-        ("passing", ctypes.c_uint32),  # let one block cross the deadline
+        ("invalidations_at", ctypes.c_uint64),  # host address of Unicorn's count of them
+        ("invalidations", ctypes.c_uint64),  # that count at the block charged last
+        ("env", ctypes.c_uint64),  # host address of the register file
+        ("cross_at", ctypes.c_int64),  # the budget with which one block may cross the deadline
+        ("ahead_at", ctypes.c_int64),  # the budget with which we made an interrupt shadow
+        ("delivering_at", ctypes.c_int64),  # the budget and the RIP at which delivery began
+        ("delivering_rip", ctypes.c_uint64),
+        ("stuck_at", ctypes.c_uint64),  # tick of the last delivery
+        ("stuck", ctypes.c_uint32),  # deliveries at that tick
         ("refused", ctypes.c_uint32),  # a block was refused: the slice has ended
         ("cr2", ctypes.c_uint64),  # CR2 as the guest last saw it
         ("syscalls", ctypes.c_uint64),
@@ -124,7 +163,7 @@ class State(ctypes.Structure):
         ("do_interrupt", ctypes.c_uint64),
         ("compute_flags", ctypes.c_uint64),
         ("raise_", ctypes.c_uint64),
-        ("look_ahead", ctypes.c_uint64),
+        ("find_block", ctypes.c_uint64),
         ("port_in", ctypes.c_uint64),
         ("port_out", ctypes.c_uint64),
         ("port_check", ctypes.c_uint64),
@@ -142,16 +181,18 @@ def missing_symbols() -> list[str]:
     ]
 
 
-def new_state() -> State:
-    """Return a state block whose function pointers are filled in."""
-    state = State()
+def new_state(uc: int, env: int) -> State:
+    """Return a state block for the Unicorn instance at ``uc``, with its registers at ``env``."""
+    state = State(env=env, cross_at=NOWHERE, ahead_at=NOWHERE, delivering_at=NOWHERE)
     for field, symbol in _FUNCTIONS.items():
         setattr(state, field, unicorn_api.address_of(symbol))
+    tcg = ctypes.c_uint64.from_address(uc + UC_TCG).value
+    state.invalidations_at = tcg + TCG_INVALIDATIONS
     return state
 
 
 def constants() -> dict[str, int]:
-    """Return every name in capitals that ``native.S`` uses."""
+    """Return every name in capitals that ``native*.S`` use."""
     segment = {"SELECTOR": 0, "BASE": 8, "LIMIT": 16, "FLAGS": 20}
     env = {
         "RAX": OFFSET["gpr"],
@@ -166,6 +207,7 @@ def constants() -> dict[str, int]:
         "DF": OFFSET["_df"],
         "HFLAGS": OFFSET["_hflags"],
         "CR2": OFFSET["cr2"],
+        "CR4": OFFSET["cr4"],
         "EFER": OFFSET["efer"],
         "STAR": OFFSET["star"],
         "LSTAR": OFFSET["lstar"],
@@ -174,6 +216,7 @@ def constants() -> dict[str, int]:
         "ERROR_CODE": OFFSET["_error_code"],
         "IS_INT": OFFSET["_exception_is_int"],
         "NEXT_RIP": OFFSET["_exception_next_rip"],
+        "OLD_EXCEPTION": OFFSET["_old_exception"],
         **{f"CS_{part}": OFFSET["segs"] + 24 + at for part, at in segment.items()},
         **{f"SS_{part}": OFFSET["segs"] + 48 + at for part, at in segment.items()},
     }
@@ -182,12 +225,24 @@ def constants() -> dict[str, int]:
     fields += [(f"LOG_{name.upper()}", LogEntry, name) for name, *_ in LogEntry._fields_[:-1]]
     return {
         "UC_CPU": UC_CPU,
+        "UC_TCG": UC_TCG,
         "CPU_ENV": CPU_ENV,
+        "TB_CFLAGS": TB_CFLAGS,
+        "TB_COUNT": TB_COUNT,
+        "NOWHERE": NOWHERE,
         "HF_CS64": Hidden.CS64.value,
         "HF_INHIBIT_IRQ": Hidden.INHIBIT_IRQ.value,
         "FLAG_RF": Flag.RF.value,
-        "PF_FETCH": 1 << 4,
+        "FLAG_VM_BIT": Flag.VM.bit_length() - 1,
+        "FLAG_IOPL_SHIFT": 12,
+        "CR4_PAE": CR4_PAE,
+        "CR4_SMEP": CR4_SMEP,
+        "EFER_NXE": EFER_NXE,
+        "PF_FETCH": Access.FETCH.value,
+        "PF_WRITE": Access.WRITE.value,
         "LOG_ENTRIES": LOG_ENTRIES,
+        "STUCK_LIMIT": STUCK_LIMIT,
+        "STUCK_TICKS": STUCK_TICKS,
         **{f"ENV_{name}": offset for name, offset in env.items()},
         **{name: getattr(kind, field).offset for name, kind, field in fields},
     }
@@ -195,12 +250,13 @@ def constants() -> dict[str, int]:
 
 @functools.cache
 def routines() -> dict[str, int]:
-    """Return the host addresses of the routines of ``native.S``, assembled and executable."""
-    source = files("vectoros.cpu").joinpath("native.S")
+    """Return the host addresses of the routines of ``native*.S``, assembled and executable."""
+    folder = files("vectoros.cpu")
+    sources = [Source(name, folder.joinpath(name).read_text()) for name in _SOURCES]
     page = mmap.mmap(-1, mmap.PAGESIZE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    program = assemble(source.read_text(), origin=address, constants=constants(), name="native.S")
-    hold(len(program.code) <= mmap.PAGESIZE, "native.S has outgrown its page")
+    program = assemble_sources(sources, origin=address, constants=constants())
+    hold(len(program.code) <= mmap.PAGESIZE, "the native code has outgrown its page")
     page[: len(program.code)] = program.code
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
@@ -209,6 +265,8 @@ def routines() -> dict[str, int]:
     _pages.append(page)
     return program.symbols
 
+
+_SOURCES = ("native.S", "native_instructions.S")
 
 _pages: list[mmap.mmap] = []
 """Keeps the code alive as long as the process."""

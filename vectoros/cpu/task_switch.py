@@ -6,8 +6,8 @@ leaves what the steps before it did, as in Unicorn 2.1.4, whose order this is,
 and so are its departures from the SDM:
 
 * The old state is saved in the format of the *new* TSS.
-* The segment selectors of a 16-bit TSS are taken 4 bytes apart, not 2, and the
-  high halves of its registers read as ones.
+* The segment selectors of a 16-bit TSS are taken 4 bytes apart, not 2. SS then
+  lies where the LDT's selector is, so that entering a 16-bit task ends in #TS.
 * A not-present SS raises #NP, not #SS; the T bit is ignored.
 """
 
@@ -61,8 +61,8 @@ class TaskState:
     ldt: int
 
 
-def call_task(regs: Registers, memory: PhysicalMemory, selector: int, return_eip: int) -> bool:
-    """Switch to the task whose TSS ``selector`` names; return whether it is a 32-bit one."""
+def call_task(regs: Registers, memory: PhysicalMemory, selector: int, return_eip: int) -> None:
+    """Switch to the task whose TSS ``selector`` names, and leave the old one at ``return_eip``."""
     tss = _checked_tss(regs, memory, selector)
     wide = bool(tss.type & _WIDE)
     state = (_read_wide if wide else _read_narrow)(regs, memory, tss.base)
@@ -75,7 +75,6 @@ def call_task(regs: Registers, memory: PhysicalMemory, selector: int, return_eip
     if wide and regs.cr0 & CR0_PG:
         regs.cr3 = state.cr3
     _load_state(regs, memory, state, wide)
-    return wide
 
 
 def _checked_tss(regs: Registers, memory: PhysicalMemory, selector: int) -> Descriptor:

@@ -15,9 +15,9 @@ from typing import Any
 # Silences Unicorn's warnings about register numbers that it will drop in 2.2.
 os.environ.setdefault("UC_IGNORE_REG_BREAK", "1")
 
-from unicorn.unicorn import __version__ as UNICORN_VERSION
 from unicorn import unicorn_const as uc
 from unicorn import x86_const as x86
+from unicorn.unicorn import __version__ as UNICORN_VERSION
 from unicorn.unicorn_py3.unicorn import uclib
 
 from vectoros.errors import InvariantError
@@ -31,17 +31,22 @@ __all__ = [
     "MmioRead",
     "MmioWrite",
     "OutHook",
+    "ProtectionHook",
     "SkipHook",
     "VoidHook",
     "address_of",
     "check",
     "exports",
     "lib",
+    "quick",
     "uc",
     "x86",
 ]
 
 lib: Any = uclib
+
+quick: Any = ctypes.PyDLL(uclib._name)
+"""The same library, for calls that return at once: they keep the interpreter's lock."""
 
 _POINTER = ctypes.c_void_p
 
@@ -52,6 +57,15 @@ VoidHook = ctypes.CFUNCTYPE(None, _POINTER, _POINTER)
 SkipHook = ctypes.CFUNCTYPE(ctypes.c_int, _POINTER, _POINTER)
 InHook = ctypes.CFUNCTYPE(ctypes.c_uint32, _POINTER, ctypes.c_uint32, ctypes.c_int, _POINTER)
 OutHook = ctypes.CFUNCTYPE(None, _POINTER, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint32, _POINTER)
+ProtectionHook = ctypes.CFUNCTYPE(
+    ctypes.c_bool,
+    _POINTER,
+    ctypes.c_int,
+    ctypes.c_uint64,
+    ctypes.c_int,
+    ctypes.c_int64,
+    _POINTER,
+)
 MmioRead = ctypes.CFUNCTYPE(ctypes.c_uint64, _POINTER, ctypes.c_uint64, ctypes.c_uint, _POINTER)
 MmioWrite = ctypes.CFUNCTYPE(
     None, _POINTER, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, _POINTER

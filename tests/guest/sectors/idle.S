@@ -1,0 +1,4 @@
+# Halt with interrupts off.
+
+        cli
+        hlt

@@ -1,0 +1,164 @@
+# native_instructions.S -- the instructions that Unicorn leaves to a hook: SYSCALL, RDTSC, IN, OUT.
+#
+# Assembled behind native.S, whose head tells the conventions. When one of these
+# routines is called, RIP is that of the instruction.
+
+# SYSCALL (Intel SDM Vol. 2B). rdi uc, rsi state. When we return, Unicorn adds the
+# instruction's length to RIP. It ends its block, so the block's end tells the length.
+syscall_enter:
+        push    rbx
+        push    rbp
+        push    r12
+        mov     rbp, rsi
+        mov     rax, [rdi + UC_CPU]
+        mov     rbx, [rax + CPU_ENV]
+        test    dword ptr [rbx + ENV_EFER], 1           # SCE
+        jz      undefined
+        test    dword ptr [rbx + ENV_HFLAGS], HF_CS64
+        jz      undefined
+        mov     r12, [rbp + ST_LAST_PC]
+        add     r12, [rbp + ST_LAST_SIZE]               # RIP of the next instruction
+        mov     rdi, rbx
+        mov     esi, [rbx + ENV_CC_OP]
+        call    qword ptr [rbp + ST_COMPUTE_FLAGS]      # the lazy arithmetic flags
+        mov     ecx, eax
+        or      rcx, [rbx + ENV_EFLAGS]
+        mov     edx, [rbx + ENV_DF]
+        and     edx, 0x400
+        or      ecx, edx
+        and     ecx, 0xfffeffff                         # R11 <- RFLAGS without RF
+        mov     [rbx + ENV_R11], rcx
+        mov     [rbx + ENV_RCX], r12
+        mov     edx, [rbx + ENV_FMASK]
+        mov     eax, edx
+        not     eax
+        and     ecx, eax                                # RFLAGS <- RFLAGS & ~FMASK
+        mov     dword ptr [rbx + ENV_CC_OP], 1
+        mov     eax, ecx
+        and     eax, 0x8d5
+        mov     [rbx + ENV_CC_SRC], rax
+        mov     dword ptr [rbx + ENV_DF], 1
+        test    ecx, 0x400
+        jz      upward
+        mov     dword ptr [rbx + ENV_DF], -1
+upward:
+        and     ecx, 0xfffff32a                         # neither arithmetic flags nor DF
+        or      ecx, 2
+        mov     [rbx + ENV_EFLAGS], rcx
+        mov     eax, [rbx + ENV_STAR + 4]
+        and     eax, 0xfffc
+        mov     [rbx + ENV_CS_SELECTOR], eax
+        mov     qword ptr [rbx + ENV_CS_BASE], 0
+        mov     dword ptr [rbx + ENV_CS_LIMIT], -1
+        mov     dword ptr [rbx + ENV_CS_FLAGS], 0xa09b00
+        add     eax, 8
+        mov     [rbx + ENV_SS_SELECTOR], eax
+        mov     qword ptr [rbx + ENV_SS_BASE], 0
+        mov     dword ptr [rbx + ENV_SS_LIMIT], -1
+        mov     dword ptr [rbx + ENV_SS_FLAGS], 0xc09300
+        and     dword ptr [rbx + ENV_HFLAGS], -4        # CPL 0
+        mov     rax, [rbx + ENV_LSTAR]
+        sub     rax, r12
+        add     rax, [rbx + ENV_RIP]                    # LSTAR minus the length
+        mov     [rbx + ENV_RIP], rax
+        mov     rax, [rbx + ENV_CR2]
+        mov     [rbp + ST_CR2], rax
+        inc     qword ptr [rbp + ST_SYSCALLS]
+        pop     r12
+        pop     rbp
+        pop     rbx
+        ret
+undefined:
+        mov     rdi, rbx
+        mov     esi, 6
+        xor     edx, edx
+        mov     rax, [rbp + ST_RAISE]
+        pop     r12
+        pop     rbp
+        pop     rbx
+        jmp     rax
+
+# RDTSC and RDTSCP: the time-stamp counter is the clock. rdi uc, rsi state.
+# Returns 1: Unicorn must not read the host's counter.
+rdtscp:
+        mov     rax, [rdi + UC_CPU]
+        mov     rdx, [rax + CPU_ENV]
+        mov     eax, [rdx + ENV_TSC_AUX]
+        mov     [rdx + ENV_RCX], rax
+rdtsc:
+        mov     rax, [rdi + UC_CPU]
+        mov     rdx, [rax + CPU_ENV]
+        mov     rax, [rdx + ENV_RIP]
+        test    dword ptr [rdx + ENV_HFLAGS], HF_CS64
+        jnz     count
+        add     eax, dword ptr [rdx + ENV_CS_BASE]
+        sub     eax, dword ptr [rsi + ST_LAST_PC]
+        jmp     unretired
+count:
+        sub     rax, [rsi + ST_LAST_PC]
+unretired:
+        sub     rax, [rsi + ST_LAST_SIZE]               # minus what is charged and has not run
+        add     rax, [rsi + ST_DEADLINE]
+        sub     rax, [rsi + ST_BUDGET]
+        mov     ecx, eax
+        mov     [rdx + ENV_RAX], rcx
+        shr     rax, 32
+        mov     [rdx + ENV_RDX], rax
+        mov     eax, 1
+        ret
+
+# IN and OUT: Unicorn runs them at any privilege level, so the check is ours
+# (Intel SDM Vol. 1, "I/O Privilege Level"). rdi uc, esi port, edx width,
+# OUT: ecx value, r8 state; IN: rcx state.
+port_in:
+        mov     r11, rcx
+        mov     r10, [r11 + ST_PORT_IN]
+        jmp     privilege
+port_out:
+        mov     r11, r8
+        mov     r10, [r11 + ST_PORT_OUT]
+privilege:
+        mov     rax, [rdi + UC_CPU]
+        mov     r9, [rax + CPU_ENV]
+        mov     eax, [r9 + ENV_EFLAGS]
+        bt      eax, FLAG_VM_BIT                # virtual-8086: the bitmap decides alone
+        jc      check
+        shr     eax, FLAG_IOPL_SHIFT
+        and     eax, 3                          # IOPL
+        push    rdx
+        mov     edx, [r9 + ENV_HFLAGS]
+        and     edx, 3                          # CPL
+        cmp     edx, eax
+        pop     rdx
+        ja      check
+        jmp     r10
+check:
+        push    rdi
+        push    rsi
+        push    rdx
+        push    rcx
+        push    r8
+        push    r9
+        push    r10
+        push    r11
+        sub     rsp, 8
+        mov     edi, esi
+        mov     esi, edx
+        call    qword ptr [r11 + ST_PORT_CHECK] # (port, width) -> allowed by the TSS bitmap
+        add     rsp, 8
+        pop     r11
+        pop     r10
+        pop     r9
+        pop     r8
+        pop     rcx
+        pop     rdx
+        pop     rsi
+        pop     rdi
+        test    eax, eax
+        jz      denied
+        jmp     r10
+denied:
+        mov     rdi, r9
+        mov     esi, 13
+        xor     edx, edx
+        jmp     qword ptr [r11 + ST_RAISE]      # #GP(0), with RIP at the instruction
