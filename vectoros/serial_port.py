@@ -1,7 +1,9 @@
 """The host's end of a serial line: what the guest sent, and who waits for it.
 
 The text that matters to a watcher is matched byte by byte as it leaves the
-UART, so a match has an exact tick: that of the guest's own OUT instruction.
+UART, so a match has an exact tick: that of the guest's own OUT instruction. It
+is the first moment at which the pattern matches what has come so far; for that,
+the end of what has come so far is the end of a line.
 """
 
 from __future__ import annotations
@@ -9,8 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-SEARCH_WINDOW = 8192
-"""Bytes before the newest within which a watched pattern must lie."""
+from vectoros.errors import UsageError
+
+SEARCH_WINDOW = 1024
+"""A match must not be longer than this, in bytes: a dozen lines.
+
+The window is searched anew with every byte, so its size is the price of waiting.
+"""
 
 
 class Watch:
@@ -21,6 +28,13 @@ class Watch:
         self.pattern = pattern
         self.start = start
         self.hit: re.Match[bytes] | None = None
+
+    def search(self, output: bytearray, start: int) -> bool:
+        """Look for the first match in ``output`` from ``start`` on; return whether there is one."""
+        if self.pattern.search(output, start):
+            # Again, in a copy: the match outlives the output, which a restore rewrites.
+            self.hit = self.pattern.search(bytes(output), start)
+        return self.hit is not None
 
 
 class SerialPort:
@@ -45,10 +59,13 @@ class SerialPort:
         """Call ``found`` once, when ``pattern`` first matches output behind ``start``.
 
         If it is there already, that is at once. ``^`` and ``$`` match at lines.
+        Raises :class:`UsageError` if ``pattern`` is no regular expression for bytes.
         """
-        watch = Watch(re.compile(pattern.encode(), re.MULTILINE), start)
-        watch.hit = watch.pattern.search(self.output, start)
-        if watch.hit is not None:
+        try:
+            watch = Watch(re.compile(pattern.encode(), re.MULTILINE), start)
+        except (re.error, UnicodeEncodeError) as reason:
+            raise UsageError(f"{pattern!r} is not a regular expression: {reason}") from None
+        if watch.search(self.output, start):
             found(watch)
         else:
             self._watches.append((watch, found))
@@ -65,7 +82,6 @@ class SerialPort:
             sink(byte)
         for watch, found in list(self._watches):
             start = max(watch.start, len(self.output) - SEARCH_WINDOW)
-            watch.hit = watch.pattern.search(self.output, start)
-            if watch.hit is not None:
+            if watch.search(self.output, start):
                 self.unwatch(watch)
                 found(watch)

@@ -21,6 +21,7 @@ from vectoros.clock import Clock
 from vectoros.codec import encode
 from vectoros.cpu import record
 from vectoros.cpu.core import Cpu
+from vectoros.cpu.possible import check_possible
 from vectoros.devices.device import Device
 from vectoros.devices.state import Stateful, integer
 from vectoros.errors import UserError
@@ -166,6 +167,7 @@ def check(machine: Machine, state: Mapping[str, Any]) -> None:
     if not isinstance(cpu, dict) or not isinstance(cpu.get("nmi_pending"), bool):
         raise ValueError("cpu.nmi_pending must be true or false")
     record.check({name: value for name, value in cpu.items() if name != "nmi_pending"})
+    check_possible(cpu)
     machine.board.check(state["board"], "board")
     _check_names(state["devices"], [device.name for device in machine.devices], "devices")
     for device in machine.devices:

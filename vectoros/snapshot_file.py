@@ -165,10 +165,12 @@ def _snapshot(head: dict[str, Any], packed: bytes, name: str) -> Snapshot:
 def _history(history: dict[str, Any]) -> dict[str, Any]:
     """Return ``history`` if it is one: serial output, milestones, and where the disk was."""
     serial, milestones, disk = (history.get(name) for name in ("serial", "milestones", "disk"))
-    good = isinstance(serial, bytes) and isinstance(milestones, list)
-    good = good and all(_types(row) == [int, str] for row in milestones)
-    if not good or not (disk is None or _types(disk) == [str, str]):
-        raise ValueError("its history is not serial output, milestones and a disk")
+    if not isinstance(serial, bytes):
+        raise ValueError("its serial output is not bytes")
+    if not isinstance(milestones, list) or not all(_types(row) == [int, str] for row in milestones):
+        raise ValueError("its milestones are not ticks and texts")
+    if disk is not None and _types(disk) != [str, str]:
+        raise ValueError("its disk is not a path and a digest")
     return {"serial": serial, "milestones": milestones, "disk": disk}
 
 
