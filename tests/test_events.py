@@ -67,6 +67,19 @@ def test_without_deadlines_nothing_is_ever_due() -> None:
     assert EventQueue([]).next == NEVER
 
 
+def test_a_deadline_that_is_there_from_the_beginning_is_known() -> None:
+    rig = Rig()
+    rig.b.due = 70
+    assert EventQueue(rig.alarms).next == 70
+
+
+def test_a_reset_forgets_the_floors() -> None:
+    rig = Rig()
+    rig.access(rig.b, 70)
+    rig.queue.reset()
+    assert (rig.queue.next, rig.queue.state()) == (70, {})
+
+
 def test_a_far_deadline_is_the_event() -> None:
     rig = Rig()
     rig.access(rig.b, 10_000)

@@ -223,6 +223,7 @@ def changed(saved: Snapshot, path: str, value: object) -> Snapshot:
         ("cpu.rip", None, "cpu.rip must be"),
         ("cpu.gpr", [0] * 15, "cpu.gpr must be 16 words"),
         ("cpu.mm0", 0, "cpu.mm0 is not a register"),
+        ("cpu.cr0", 1 << 31, "no CPU is in such a state: CR0.PG needs CR0.PE"),
         ("board", 7, "board must be a table, not int"),
         ("board.halted", 1, "board.halted must be true or false, not int 1"),
         ("board.events", {"nobody": 1}, "board.events.nobody is not a device"),

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vectoros.units import (
+    PAGE_SIZE,
+    REACTION_TICKS,
     TICKS_PER_NS,
     TICKS_PER_SECOND,
     format_ticks,
@@ -73,6 +75,15 @@ def test_no_text_does_worse_than_to_be_refused(text: str) -> None:
 def test_four_ticks_are_a_nanosecond_and_four_thousand_million_a_second() -> None:
     assert ticks_for(1) == TICKS_PER_NS == 4
     assert ticks_for(10**9) == TICKS_PER_SECOND == 4 * 10**9
+
+
+def test_no_time_has_no_ticks() -> None:
+    assert ticks_for(0) == 0
+
+
+def test_the_longest_block_of_code_ends_before_anything_that_it_causes() -> None:
+    longest = PAGE_SIZE - 1 - 16  # of a page's bytes, by Unicorn's translator
+    assert longest < REACTION_TICKS == 4096
 
 
 def test_a_negative_duration_has_no_ticks() -> None:

@@ -147,10 +147,7 @@ class Board(Stateful):
         """See :class:`vectoros.cpu.core.Surroundings`."""
         self._accessing = True
         self.interrupts += 1
-        vector = self.pic.acknowledge()
-        # The CPU has taken the level; what is left of it must be seen anew.
-        self.cpu.set_intr(False)
-        self.intr_rise = self._soonest() if self.pic.output.level else None
+        vector = self.pic.acknowledge()  # its output falls; for what is left it rises anew
         self._accessing = False
         self._hurry()
         return vector

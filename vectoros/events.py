@@ -69,7 +69,6 @@ class EventQueue(Stateful):
             device = self._devices[index]
             device.advance()
             hold(_deadline(device) > now, f"D3: {device.name} is still due after advance()")
-            self._floor[index] = 0
             self.refresh()
 
     def _event(self, index: int) -> int:

@@ -58,7 +58,7 @@ def code_lines(pc: Pc, before: int = 4, after: int = 6) -> list[str]:
     x86 code cannot be read backwards: those before are a guess that fits.
     """
     rip, bits = pc.cpu.regs.linear_rip, pc.cpu.regs.code_bits
-    lines = [f"  {instruction}" for instruction in _leading_to(pc, rip, bits)[-before:]]
+    lines = [f"  {_line(instruction)}" for instruction in _leading_to(pc, rip, bits)[-before:]]
     code = _readable(pc, rip, (after + 1) * LONGEST)
     if not code:
         return [*lines, f"> {rip:016x}  cannot be read"]
@@ -66,7 +66,7 @@ def code_lines(pc: Pc, before: int = 4, after: int = 6) -> list[str]:
         at = instruction.address - rip
         if at and code.startswith(_PADDING, at):
             return [*lines, "  ..."]
-        lines.append(f"{'  ' if at else '> '}{instruction}")
+        lines.append(f"{'  ' if at else '> '}{_line(instruction)}")
     return lines
 
 
@@ -124,6 +124,12 @@ def columns(cells: Iterable[tuple[str, str]], count: int) -> Iterator[str]:
     width = max(map(len, texts), default=0)
     for start in range(0, len(texts), count):
         yield "  ".join(text.ljust(width) for text in texts[start : start + count]).rstrip()
+
+
+def _line(instruction: Instruction) -> str:
+    """Return an instruction so that most fit into a terminal of 80 columns."""
+    text = f"{instruction.mnemonic} {instruction.operands}".rstrip()
+    return f"{instruction.address:016x}  {instruction.bytes.hex(' '):<23}  {text}"
 
 
 def _leading_to(pc: Pc, rip: int, bits: int) -> list[Instruction]:

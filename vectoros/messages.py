@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import IO, Any
 
 import click
@@ -28,23 +29,27 @@ def coloured(stream: IO[Any] | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def put(text: str) -> None:
+    """Print ``text``, which may be styled, as a line; if nobody can see it, so be it."""
+    with suppress(OSError):  # a window that was closed, a pipe that nobody reads
+        click.echo(text, err=True, color=coloured(sys.stderr))
+
+
 def say(text: str, style: dict[str, Any] | None = None) -> None:
     """Print one line that begins with the program's name."""
-    click.secho(PREFIX + text, err=True, color=coloured(sys.stderr), **(style or {}))
+    put(click.style(PREFIX + text, **(style or {})))
 
 
 def error(sentence: str) -> None:
     """Print the one sentence that explains a failure."""
-    colour = coloured(sys.stderr)
-    click.echo(f"{PREFIX}{click.style('error:', **ERROR)} {sentence}", err=True, color=colour)
+    put(f"{PREFIX}{click.style('error:', **ERROR)} {sentence}")
 
 
 def document(text: str) -> None:
     """Print a report of several lines; those that are not indented are its headings."""
-    colour = coloured(sys.stderr)
     for line in text.splitlines():
-        style = HEADING if line and not line.startswith(" ") else {}
-        click.secho(line, err=True, color=colour, **style)
+        is_heading = line and not line.startswith(" ")
+        put(click.style(line, **HEADING) if is_heading else line)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -54,6 +54,7 @@ class SliceLength:
     MEASURABLE_S = 0.0002
     """A shorter slice says little about what a tick costs."""
 
+    FIRST = 65_536
     SHORTEST = 4_096
     LONGEST = 2_000_000
     """Ticks. The longest bounds how late a guest that turns slow all at once is noticed."""
@@ -61,7 +62,7 @@ class SliceLength:
     def __init__(self, ceiling: int) -> None:
         """Allow ``ceiling`` ticks at most."""
         self._ceiling = min(ceiling, self.LONGEST)
-        self.ticks = self._ceiling
+        self.ticks = min(self.FIRST, self._ceiling)
 
     def took(self, ticks: int, seconds: float) -> None:
         """Learn from a slice of ``ticks`` that took ``seconds`` of host time."""

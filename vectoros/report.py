@@ -33,7 +33,7 @@ def run_report(pc: Pc, stop: StopRequest) -> dict[str, Any]:
         "virtual_ns": pc.clock.now_ns,
         "instructions": None,
         "state_hash": snapshot.state_hash(pc),
-        "traps": {vector_name(vector): n for vector, n in sorted(counters.traps.items())},
+        "traps": {vector_name(vector): n for vector, n in sorted(counters.traps.items()) if n},
         "syscalls": counters.syscalls,
         "interrupts": pc.board.interrupts,
         "ports": _sorted(pc.board.ports.accesses),

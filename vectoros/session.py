@@ -25,6 +25,9 @@ from vectoros.pacing import Pacer, SliceLength
 from vectoros.units import MIB
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNLIMITED = NEVER - 1
+"""The end of a run without a time limit."""
+
 TYPED_AHEAD_BYTES = 1 << 16
 """Input that may wait in the UART; more stays where it comes from."""
 
@@ -96,9 +99,10 @@ class Session:
 
     def _run(self, limits: Limits) -> StopRequest:
         start = self._machine.clock.now
-        self._end = NEVER - 1 if limits.max_ticks is None else start + limits.max_ticks
+        self._end = UNLIMITED if limits.max_ticks is None else start + limits.max_ticks
         self._pacer = Pacer(start)
         self._slice_began = start, time.perf_counter()
+        self._machine.pc.board.slice_ticks = self._slices.ticks
         self._take_input(0)  # what is there already enters at the first tick
         return self._machine.run(until=limits.until, until_tick=self._end, served=self._served)
 
@@ -126,27 +130,34 @@ class Session:
 
     def _idle(self, tick: int) -> None:
         """Spend the host time that the idle time up to ``tick`` should take."""
-        for_ever = tick >= self._end and self._machine.pc.board.events.next >= NEVER
-        if for_ever and not self._source.open:
-            self._machine.pc.board.request_stop(Reason.IDLE)
-        elif self._real_time:
-            self._wait(tick)
-        elif for_ever:
-            while self._source.open and not self._must_stop() and not self._take_input(PATIENCE_S):
-                pass
+        board, source = self._machine.pc.board, self._source
+        for_ever = tick >= self._end and board.events.next >= NEVER
+        if self._real_time and (source.open or not for_ever):
+            typed = self._wait(tick)
         else:
-            self._take_input(0)
+            typed = self._take_input(0)
+            while tick >= UNLIMITED and source.open and not typed and not self._must_stop():
+                typed = self._take_input(PATIENCE_S)
+        if for_ever and not typed and not source.open:
+            board.request_stop(Reason.IDLE)
 
-    def _wait(self, tick: int) -> None:
-        """Wait for the host's clock to come to ``tick``, or for input."""
-        clock = self._machine.clock
+    def _wait(self, tick: int) -> bool:
+        """Wait until the host's clock comes to ``tick``, or something is typed; return whether.
+
+        The end of the input ends the wait, too.
+        """
+        clock, was_open = self._machine.clock, self._source.open
         self._pacer.idle(clock.now)
-        while not self._must_stop() and (left := self._pacer.wait_s(tick)) > 0:
+        while not self._must_stop() and self._source.open == was_open:
+            left = self._pacer.wait_s(tick)
+            if left == 0:
+                break
             data = self._read(min(left, PATIENCE_S))
             clock.set(max(clock.now, min(self._pacer.tick(), tick)))
             if data:
                 self._machine.serial.send(data)
-                return
+                return True
+        return False
 
     def _take_input(self, wait_s: float) -> bool:
         """Type what is there or comes within ``wait_s``; return whether that was anything."""

@@ -130,6 +130,13 @@ def test_what_the_host_does_from_within_an_access_is_caused_by_it(rig: type[Rig]
     assert machine.log(9_000) == [("irq3", 4_096)]
 
 
+def test_the_host_may_use_the_devices_before_the_first_run(rig: type[Rig]) -> None:
+    machine = rig()
+    assert machine.board.port_read(0x9999, 4) == 0xFFFF_FFFF
+    machine.board.port_write(0x21, 1, 0xFF)
+    assert machine.pic.master.imr == 0xFF
+
+
 def test_devices_see_the_memory_bus_as_they_see_the_ports(rig: type[Rig]) -> None:
     machine = rig(("call", 0))
     area = machine.board.ports.mappings[2].area

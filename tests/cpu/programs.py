@@ -27,12 +27,30 @@ from vectoros.cpu.faults import WITH_ERROR_CODE
 
 LABELS = 8
 MISSING = 0x1F_F000  # a page of RAM that the tables do not map
+IA32_PAT, IA32_LSTAR = 0x277, 0xC000_0082
 VECTORS = (0x80, 0x81, 0x20)
 
 _ALU = ("add", "or", "adc", "sbb", "and", "sub", "xor", "cmp", "test")
 _SHIFTS = ("shl", "shr", "sar", "rol", "ror", "rcl", "rcr")
 _ONE = ("inc", "dec", "neg", "not")
-_CONDITIONS = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
+_CONDITIONS = (
+    "o",
+    "no",
+    "b",
+    "ae",
+    "e",
+    "ne",
+    "be",
+    "a",
+    "s",
+    "ns",
+    "p",
+    "np",
+    "l",
+    "ge",
+    "le",
+    "g",
+)
 _FLAGS = (Flag.CF, Flag.PF, Flag.AF, Flag.ZF, Flag.SF, Flag.DF, Flag.OF, Flag.IF, Flag.ID)
 _SSE = (
     "movd xmm0, eax", "movd ecx, xmm1", "pxor xmm2, xmm0", "paddd xmm0, xmm1", "pshufd xmm1, xmm0, 27",
@@ -141,7 +159,11 @@ class Writer:
         if operation == "test":
             return f"test {one}, {self.rng.choice(registers)}"
         other = self.rng.choice([self.rng.choice(registers), self.memory()])
-        return f"{operation} {one}, {other}" if self.rng.random() < 0.7 else f"{operation} {other}, {one}"
+        return (
+            f"{operation} {one}, {other}"
+            if self.rng.random() < 0.7
+            else f"{operation} {other}, {one}"
+        )
 
     def shift(self) -> str:
         by = self.rng.choice(["cl", str(self.rng.randrange(40))])
@@ -165,13 +187,16 @@ class Writer:
 
     def bits_of(self) -> str:
         one, other = self.rng.sample(self.flavour.free32, 2)
-        return f"{self.rng.choice(['bsf', 'bsr'])} {one}, {other}"
+        return f"{self.rng.choice(['bsf', 'bsr', 'bt', 'bts', 'btr', 'btc'])} {one}, {other}"
 
     def select(self) -> str:
         one, other = self.rng.sample(self.flavour.free32, 2)
         condition = self.rng.choice(_CONDITIONS)
         return self.rng.choice(
-            [f"cmov{condition} {one}, {other}", f"set{condition} {self.rng.choice(self.flavour.free8)}"]
+            [
+                f"cmov{condition} {one}, {other}",
+                f"set{condition} {self.rng.choice(self.flavour.free8)}",
+            ]
         )
 
     def exchange(self) -> str:
@@ -217,8 +242,12 @@ class Writer:
         source, target = self.flavour.index
         data = self.flavour.data
         operation = self.rng.choice(["movs", "stos", "lods", "scas", "cmps"])
-        prefix = self.rng.choice(["", "rep ", "repne " if operation in {"scas", "cmps"} else "rep "])
-        size = self.rng.choice("bw" if operation in {"movs", "cmps"} else "bwd")  # MOVSD is SSE's, too
+        prefix = self.rng.choice(
+            ["", "rep ", "repne " if operation in {"scas", "cmps"} else "rep "]
+        )
+        size = self.rng.choice(
+            "bw" if operation in {"movs", "cmps"} else "bwd"
+        )  # MOVSD is SSE's, too
         return (
             f"{self.rng.choice(['cld', 'std'])};mov {source}, {data + self.rng.randrange(64, 512)};"
             f"mov {target}, {data + self.rng.randrange(64, 512)};"
@@ -257,17 +286,23 @@ class Writer:
             return "nop"
         where = f"[{self.flavour.device} + {self.rng.randrange(0, 64, 8)}]"
         one = self.reg()
-        return self.rng.choice([f"mov {one}, {where}", f"mov {where}, {one}", f"add {where}, {one}"])
+        return self.rng.choice(
+            [f"mov {one}, {where}", f"mov {where}, {one}", f"add {where}, {one}"]
+        )
 
     def missing(self) -> str:
         if self.flavour.bits != 64:
             return "nop"
-        return self.rng.choice([f"mov eax, {MISSING};mov ecx, [rax]", f"mov eax, {MISSING};push [rax]"])
+        return self.rng.choice(
+            [f"mov eax, {MISSING};mov ecx, [rax]", f"mov eax, {MISSING};push [rax]"]
+        )
 
     def float(self) -> str:
         if self.rng.random() < 0.2:
             where = self.memory()
-            return self.rng.choice([f"fild dword ptr {where}", f"fstp qword ptr {where}", f"movups {where}, xmm3"])
+            return self.rng.choice(
+                [f"fild dword ptr {where}", f"fstp qword ptr {where}", f"movups {where}, xmm3"]
+            )
         return self.rng.choice(_SSE + _X87)
 
     def patch(self) -> str:
@@ -278,6 +313,70 @@ class Writer:
             return f"mov byte ptr [rip + {label} + 1], dl;{label}:mov al, 0x55"
         return f"mov byte ptr cs:[{label} + 1], dl;{label}:mov al, 0x55"
 
+    def call(self) -> str:
+        self.patches += 1
+        number = self.patches
+        return (
+            f"call sub{number};jmp behind{number};sub{number}:inc {self.rng.choice(self.flavour.free32)};"
+            f"ret;behind{number}:nop"
+        )
+
+    def loop(self) -> str:
+        self.patches += 1
+        body = (
+            f"mov {self.flavour.count}, {self.rng.randrange(1, 5)};loop{self.patches}:{self.alu()}"
+        )
+        if self.flavour.bits == 64:
+            return f"{body};dec r10d;and r10d, 3;jnz loop{self.patches}"
+        return f"{body};loop loop{self.patches}"
+
+    def frame(self) -> str:
+        pointer = self.flavour.device
+        return f"push {pointer};enter {self.rng.randrange(32)}, {self.rng.randrange(3)};leave;pop {pointer}"
+
+    def odd(self) -> str:
+        choices = [
+            "lahf",
+            "sahf",
+            "cwd",
+            "cbw",
+            "cmc",
+            "stc",
+            "clc",
+            "std",
+            "cld",
+            "xlatb",
+            "pause",
+        ]
+        if self.flavour.bits != 64:
+            choices += ["aaa", "aas", "daa", "das", "aam", "aad", "pushad;popad", "salc"]
+        return self.rng.choice(choices)
+
+    def system(self) -> str:
+        """Touch the system registers; in ring 3 most of this faults."""
+        wide = "rax" if self.flavour.bits == 64 else "eax"
+        choices = [
+            f"mov {wide}, cr3;mov cr3, {wide}",
+            f"mov {wide}, cr0;mov cr0, {wide}",
+            f"mov {wide}, cr2",
+            f"mov {wide}, dr7;mov {wide}, dr6;mov dr6, {wide}",
+            f"mov ecx, {IA32_PAT};rdmsr",
+            f"mov ecx, {IA32_LSTAR + 1};rdmsr;wrmsr",
+            "clts",
+            "smsw ax",
+            f"sgdt {self.memory()}",
+            f"invlpg {self.memory()}",
+            "wbinvd",
+            "hlt",
+        ]
+        if self.flavour.mode != "real":
+            choices += [
+                "mov eax, 0x28;verr ax",
+                "mov ecx, 0x33;lar eax, ecx",
+                "mov ecx, 0x3b;lsl edx, ecx",
+            ]
+        return self.rng.choice(choices)
+
     def jump(self) -> str:
         return f"j{self.rng.choice(_CONDITIONS)} at{self.rng.randrange(LABELS)}"
 
@@ -287,6 +386,7 @@ MENU = (
     Writer.multiply, Writer.divide, Writer.bits_of, *[Writer.select] * 2, *[Writer.exchange] * 2,
     *[Writer.stack] * 3, *[Writer.flags] * 2, *[Writer.string] * 2, *[Writer.window] * 3,
     *[Writer.trap] * 2, *[Writer.port] * 2, Writer.port_string, *[Writer.clock] * 2,
+    *[Writer.call] * 2, Writer.loop, Writer.frame, *[Writer.odd] * 2, Writer.system,
     *[Writer.device] * 2, Writer.missing, *[Writer.float] * 4, Writer.patch, *[Writer.jump] * 3,
 )  # fmt: skip
 

@@ -22,7 +22,9 @@ def booted(engine: str, mode: str, text: str, ring: int = 0) -> Machine:
 @every_mode
 @every_engine
 def test_each_instruction_is_a_boundary_and_costs_its_size(engine: str, mode: str) -> None:
-    machine = booted(engine, mode, "nop\n add eax, ecx\n mov ecx, 0x12345678\n jmp over\n nop\nover: hlt")
+    machine = booted(
+        engine, mode, "nop\n add eax, ecx\n mov ecx, 0x12345678\n jmp over\n nop\nover: hlt"
+    )
     wide = BITS[mode] == 16  # a 32-bit operand takes a prefix there
     sizes = [1, 3 if wide else 2, 6 if wide else 5, 2, 1]
     start, ticks = machine.regs.rip, [sum(sizes[: n + 1]) for n in range(5)]

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-import click
-
 from vectoros import __version__
 from vectoros.api import Machine
 from vectoros.board import Reason
@@ -27,7 +25,7 @@ from vectoros.commands._options import (
 from vectoros.console import Input, Output
 from vectoros.files import write_atomic
 from vectoros.guest_view import instruction_at_rip, location
-from vectoros.messages import HINT, PROBLEM, document, say
+from vectoros.messages import HINT, PROBLEM, document, put, say
 from vectoros.session import Limits, Outcome, Session
 from vectoros.trace import check_kinds
 from vectoros.units import TICKS_PER_SECOND, format_ticks
@@ -135,7 +133,7 @@ def _serial(serial: Serial, files: ExitStack) -> tuple[Input, Output]:
 
 def _trace(machine: Machine, trace: Trace, files: ExitStack) -> None:
     if trace.path is None:
-        machine.trace(trace.kinds, lambda line: click.echo(line, err=True))
+        machine.trace(trace.kinds, put)
         return
     check_kinds(trace.kinds)
     file = files.enter_context(open_output("--trace", trace.path))
@@ -162,7 +160,7 @@ def _tell(machine: Machine, outcome: Outcome) -> None:
     if outcome.output_closed:
         return
     if outcome.line_open:
-        click.echo(err=True)
+        put("")
     reason = outcome.stop.reason
     crash = machine.crash(outcome.stop)
     if crash is not None:

@@ -24,6 +24,7 @@ from vectoros.cpu.bits import DESC_P
 from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
 from vectoros.cpu.descriptors import TSS_BUSY, SystemType
 from vectoros.cpu.registers import Registers
+from vectoros.cpu.repairs import repair
 from vectoros.errors import hold
 from vectoros.layout import INTA_PAGE, PHYSICAL_ADDRESS_BITS
 from vectoros.memory import Memory, Rom
@@ -50,6 +51,7 @@ class Engine(ABC):
         self._failure: BaseException | None = None
         self._shut = False  # a triple fault; only a change of the registers ends it
         self._keep: list[object] = []  # callbacks that Unicorn points to
+        repair()
         self._uc: Any = Uc(api.uc.UC_ARCH_X86, api.uc.UC_MODE_64)
         self._uc.ctl_set_cpu_model(CPU_MODEL)
         self._uc.ctl_exits_enabled(True)  # an `until` address would cost a page walk

@@ -40,13 +40,13 @@ class FaultLog:
         self.traps[event.vector] += 1
         fault = Fault(
             tick=tick,
-            vector=event.vector,
+            vector=int(event.vector),
             error_code=event.error_code or 0,
             software=event.kind is EventKind.SOFTWARE,
             cs=regs.segs[Seg.CS].selector,
             rip=regs.rip,
             rsp=regs.gpr[Gpr.RSP],
-            cpl=regs.cpl,
+            cpl=int(regs.cpl),
             cr2=regs.cr2,
             delivered=False,
         )

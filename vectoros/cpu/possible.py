@@ -25,6 +25,7 @@ from vectoros.cpu.bits import (
 )
 from vectoros.cpu.paging import is_canonical
 
+_CR4_LA57 = 1 << 12
 _TYPE_SHIFT, _TYPE_MASK = 8, 15
 _TSS_TYPES = (1, 3, 9, 11)
 """16-bit and 32-bit, available and busy (Intel SDM Vol. 3A, "System Segment Types")."""
@@ -44,6 +45,7 @@ def _rules(record: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     yield "CR0.PG needs CR0.PE", paging and not cr0 & CR0_PE
     yield "EFER.LMA must be EFER.LME and CR0.PG", long_mode != (paging and bool(efer & EFER_LME))
     yield "EFER.LMA needs CR4.PAE", long_mode and not cr4 & CR4_PAE
+    yield "CR4.LA57 must be 0, for paging has four levels at most", bool(cr4 & _CR4_LA57)
     yield "RFLAGS.VM must be 0 in long mode", long_mode and bool(rflags & Flag.VM)
     _, base, _, attributes = record["cs"]
     yield "bits 63:32 of CS's base must be 0", base >> 32 != 0

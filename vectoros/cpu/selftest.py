@@ -20,6 +20,7 @@ from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import Gpr, Seg
 from vectoros.cpu.core import Cpu, Stop, Surroundings
 from vectoros.cpu.engine_portable import PortableEngine
+from vectoros.cpu.repairs import repair
 from vectoros.errors import UsageError
 from vectoros.memory import Memory
 from vectoros.units import MIB
@@ -202,6 +203,7 @@ _TRIALS: tuple[tuple[str, Callable[[], str | None]], ...] = (
     ("unicorn release", _version),
     ("exported functions", _symbols),
     ("executable memory", _code),
+    ("repairs of unicorn", repair),
     ("register layout", _registers),
     ("exact execution", _execution),
 )

@@ -1,0 +1,76 @@
+"""``vectoros doctor``: the whole self-test, and a verdict."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from vectoros import cli
+from vectoros.commands import doctor
+from vectoros.cpu import selftest
+from vectoros.cpu.selftest import Check
+
+
+def test_every_check_is_shown_with_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    checks = selftest.fast_engine_checks()
+    assert f"--engine auto takes: {'fast' if checks[-1].ok else 'portable'}; " in said
+    for check in checks:
+        assert f"\n{check.name} " in said
+    for package in doctor.PACKAGES:
+        assert f"\n{package} " in said
+    assert "x87 transcendentals" in said
+
+
+def test_json_has_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    names = {"ok", "version", "engine", "why", "checks", "trials", "versions", "host", "notes"}
+    assert set(found) == names
+    assert found["ok"] is True
+    assert all(trial["ok"] for trial in found["trials"])
+    assert found["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_a_failed_check_means_portable_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = [Check("host", True, "ok"), Check("unicorn release", False, "needs another")]
+    monkeypatch.setattr(selftest, "fast_engine_checks", lambda: checks)
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    why = "the fast engine cannot run: unicorn release: needs another"
+    assert f"--engine auto takes: portable; {why}" in said
+    assert "unicorn release  FAILED  needs another" in said
+
+
+def test_an_engine_that_is_inexact_fails_the_visit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vectoros.trial.exactness", lambda engine: f"{engine} is off")
+    assert cli.main(["doctor", "--json"]) == doctor.UNAVAILABLE
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is False
+    assert found["trials"][-1]["detail"] == "portable is off"
+
+
+def test_libraries_that_do_not_load_are_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "vectoros.cpu.selftest", None)
+    assert cli.main(["doctor"]) == doctor.UNAVAILABLE
+    said = capsys.readouterr().out
+    assert "--engine auto takes: nothing; nothing can run: " in said
+    assert "libraries" in said
+
+
+def test_the_trial_notices_an_engine_that_drifts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vectoros import trial
+
+    assert trial.exactness("portable") is None
+    monkeypatch.setattr(trial, "PAUSES", range(0))
+    monkeypatch.setattr(trial, "_hash", lambda engine, *, pauses: f"{engine}{pauses}")
+    assert "with pauses" in (trial.exactness("fast") or "")
