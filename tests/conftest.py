@@ -38,7 +38,8 @@ def sector(tmp_path: Path) -> Callable[[str], Path]:
     """A function that makes a disk image of one sector from tests/guest/sectors/NAME.S."""
     # Loaded here: coverage must see our modules load.
     from vectoros.assembler import assemble
-    from vectoros.disk import BOOT_SIGNATURE, SECTOR_BYTES
+    from vectoros.devices.disk import SECTOR_BYTES
+    from vectoros.disk import BOOT_SIGNATURE
     from vectoros.layout import BOOT_SECTOR
 
     def make(name: str) -> Path:

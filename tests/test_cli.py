@@ -197,8 +197,8 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_reader_that_goes_away_ends_a_command_quietly() -> None:
-    done = shell("$V devices --json | head -1; exit ${PIPESTATUS[0]}")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")
+    done = shell("$V devices --json | true; exit ${PIPESTATUS[0]}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_full_disk_is_one_sentence() -> None:

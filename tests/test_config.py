@@ -29,7 +29,7 @@ def test_a_machine_too_small_or_too_large_is_refused(memory: int) -> None:
 
 def test_memory_comes_in_pages() -> None:
     with pytest.raises(
-        UsageError, match="^--memory must be a multiple of 4096 bytes, not 1048577$"
+        UsageError, match=r"^--memory must be a multiple of 4096 bytes, not 1048577$"
     ):
         Config(MIB + 1)
 
@@ -46,7 +46,7 @@ def test_memory_is_given_in_bytes_or_as_text() -> None:
 
 
 def test_text_that_is_no_size_names_the_option() -> None:
-    with pytest.raises(UsageError, match="^--memory: a size is a whole number .* not 'lots'$"):
+    with pytest.raises(UsageError, match=r"^--memory: a size is a whole number .* not 'lots'$"):
         memory_size("lots")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vectoros import Machine
-from vectoros.board import Reason
+from vectoros.board import Reason, StopRequest
+from vectoros.cpu.descriptors import Gate
 from vectoros.crash import Crash
 
 Sector = Callable[[str], Path]
@@ -85,6 +87,96 @@ def test_code_around_rip_is_what_was_written(sector: Sector) -> None:
     assert found.code[at].endswith("mov rbx, qword ptr [rax]")
     assert found.code[at - 1].endswith("mov eax, 0xdead000")
     assert found.code[at + 1].endswith("hlt")
+
+
+GATE = Gate(selector=8, offset=0x7D00, type=14, dpl=0, present=True)
+IDT, GDT = 0x5000, 0x6000
+
+
+@pytest.mark.parametrize(
+    ("gate", "failure"),
+    [
+        (replace(GATE, type=0), "entry 14 of the IDT is not a gate: its type is 0"),
+        (replace(GATE, present=False), "entry 14 of the IDT is not present"),
+        (replace(GATE, selector=3), "entry 14 of the IDT has the null selector"),
+        (
+            replace(GATE, selector=0x50),
+            "entry 14 of the IDT names selector 0x50, which is beyond its table",
+        ),
+        (
+            replace(GATE, selector=0x10),
+            "entry 14 of the IDT names selector 0x10, which is not a present code segment",
+        ),
+        (
+            GATE,
+            "entry 14 of the IDT is sound (handler 0008:0000000000007d00): "
+            "the frame could not be pushed on its stack",
+        ),
+        (
+            replace(GATE, ist=2),
+            "entry 14 of the IDT is sound (handler 0008:0000000000007d00): "
+            "the frame could not be pushed on stack 2 of the interrupt stack table",
+        ),
+    ],
+    ids=["type", "absent", "null", "beyond", "data", "sound", "ist"],
+)
+def test_why_a_fault_was_not_delivered_is_read_from_the_tables(
+    sector: Sector, gate: Gate, failure: str
+) -> None:
+    with Machine.from_image(sector("triple_fault")) as machine:
+        stop = machine.run()
+        code = bytes(8) + (0x0020_9A00_0000_0000).to_bytes(8, "little")
+        machine.memory.write(GDT, code + (0x0000_9200_0000_0000).to_bytes(8, "little"))
+        machine.memory.write(IDT + 14 * 16, gate.encode(16))
+        machine.cpu.gdtr.load(0, GDT, 23, 0)
+        machine.cpu.idtr.load(0, IDT, 0xFFF, 0)
+        found = machine.crash(stop)
+    assert found is not None
+    assert found.chain[0].failure == failure
+
+
+def test_a_table_that_is_not_mapped_is_said_to_be_so(sector: Sector) -> None:
+    with Machine.from_image(sector("triple_fault")) as machine:
+        stop = machine.run()
+        machine.cpu.idtr.load(0, 0xDEAD000, 0xFFF, 0)
+        found = machine.crash(stop)
+    assert found is not None
+    assert found.chain[0].failure == (
+        "entry 14 of the IDT at 0xdead000, or what it names, cannot be read: #PF(0x0)"
+    )
+
+
+def test_in_real_mode_only_the_frame_can_be_at_fault(sector: Sector) -> None:
+    with Machine.from_image(sector("breakpoint")) as machine:
+        stop = machine.run()
+        machine.cpu.idtr.load(0, 0, 0x3FF, 0)
+        found = machine.crash(stop)
+    assert found is not None
+    assert found.chain[0].failure == "its frame could not be pushed"
+
+
+def test_exceptions_that_were_handled_before_are_listed_apart(sector: Sector) -> None:
+    with Machine.from_image(sector("traps")) as machine:
+        machine.run(until_tick=100)
+        machine.cpu.idtr.load(0, 0, 0, 0)
+        machine.pc.cpu.registers_changed()
+        found = machine.crash(machine.run())
+    assert found is not None
+    assert [link.name for link in found.chain] == ["#BP", "#GP", "#DF"]
+    assert [link.name for link in found.earlier] == ["#BP"] * 4
+    assert all(link.delivered and link.failure is None for link in found.earlier)
+    assert "Delivered before\n  -  #BP software interrupt\n" in found.text()
+
+
+def test_milestones_are_shown_by_tick(sector: Sector) -> None:
+    with Machine.from_image(sector("hello")) as machine:
+        machine.run()
+        machine.cpu.rflags = 2
+        found = machine.crash(StopRequest(machine.clock.now, Reason.IDLE))
+    assert found is not None
+    (line,) = found.milestones
+    assert line.endswith("ns)  hello")
+    assert f"Last milestones, by tick\n  {line}" in found.text()
 
 
 def test_page_walks_show_why_an_address_is_not_mapped(sector: Sector) -> None:

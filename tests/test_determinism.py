@@ -26,6 +26,7 @@ from vectoros.units import MIB
 
 ENGINES = ("fast", "portable") if fast_engine_checks()[-1].ok else ("portable",)
 PAUSES = 500
+DEV_IMAGE = Path(__file__).parents[1] / "images" / "dev.img"
 ORIGIN = 0x7C00
 
 GUEST = """
@@ -276,6 +277,22 @@ def test_going_from_one_engine_to_the_other_and_back_changes_nothing() -> None:
             assert idle.state_hash() == run.state_hash()
             run, idle = idle, run
         assert end_of(run, stop) == unpaused()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_development_image_comes_to_its_prompt_in_one_state(engine: str) -> None:
+    choose = random.Random(5)
+    with (
+        Machine.from_image(DEV_IMAGE) as plain,
+        Machine.from_image(DEV_IMAGE, engine=engine) as run,
+    ):
+        stop = plain.run(until="vectoros> ", for_="1s")
+        assert stop.reason is Reason.MATCH
+        while run.clock.now < stop.tick:
+            # At most 500 ticks on while it boots; the wait for the timer is longer.
+            length = choose.randrange(1, 500 if run.clock.now < 100_000 else 500_000)
+            run.run(until_tick=min(stop.tick, run.clock.now + length))
+        assert (run.clock.now, run.state_hash()) == (stop.tick, plain.state_hash())
 
 
 OTHER_PROCESS = """

@@ -137,9 +137,11 @@ class EveryRam(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def _rebase_sooner(request: pytest.FixtureRequest) -> Iterator[None]:
+def _rebase_sooner() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ram_module, "REBASE_PAGES", REBASE_SOONER)
+        if len(KINDS) > 1:
+            patch.setattr(ram_linux, "_MANY_RUNS", 1)
         yield
 
 

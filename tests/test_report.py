@@ -42,7 +42,7 @@ def test_accesses_are_counted_by_device(sector: Sector) -> None:
 
 def test_holes_are_counted_by_address(sector: Sector) -> None:
     found = report(sector("hole"), memory="1M")
-    assert found["holes"] == {"port": {"0x2345": 1}, "memory": {"0x100000": 1}}
+    assert found["holes"] == {"port": {"0x2345": 1}, "memory": {"0x100000": 2}}
 
 
 def test_holes_beyond_counting_are_one_entry(sector: Sector) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -162,6 +165,20 @@ def test_code_that_was_translated_is_forgotten_when_its_page_goes_back(engine: s
         machine.restore(saved)
         machine.run(for_=100)
         assert (machine.cpu.gpr[0], machine.cpu.gpr[1]) == (1, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_closed_machines_and_their_snapshots_leave_nothing_behind() -> None:
+    gc.collect()
+    before = os.listdir("/proc/self/fd")
+    for engine in ENGINES * 2:
+        with make(engine) as machine:
+            machine.memory.ram.array[:] = 1
+            saved = machine.snapshot()
+            machine.restore(saved)
+    del machine, saved
+    gc.collect()
+    assert os.listdir("/proc/self/fd") == before
 
 
 # Refusals: a sentence, and the machine is what it was.

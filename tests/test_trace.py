@@ -16,12 +16,12 @@ ENGINES = ("fast", "portable")
 
 
 def trace(
-    image: Path, kinds: Collection[str], engine: str = "auto", memory: str = "1M"
+    image: Path, kinds: Collection[str], engine: str = "auto", for_: str = "20ms"
 ) -> list[str]:
     lines: list[str] = []
-    with Machine.from_image(image, engine=engine, memory=memory) as machine:
+    with Machine.from_image(image, engine=engine, memory="1M") as machine:
         machine.trace(kinds, lines.append)
-        machine.run(for_="20ms")
+        machine.run(for_=for_)
     return lines
 
 
@@ -40,6 +40,7 @@ def test_holes_are_shown_as_such(sector: Sector) -> None:
     assert events(trace(sector("hole"), ["port", "mmio"])) == [
         "port in 0x2345 0xff nothing there",
         "mmio read 0x0000100000 0xff nothing there",
+        "mmio write 0x0000100000 0xff nothing there",
         "port out 0x00f4 0x01 exit",
     ]
 
@@ -62,6 +63,17 @@ def test_faults_are_shown_even_if_they_end_the_run(sector: Sector, engine: str) 
     assert second.startswith("fault #DF, ")
 
 
+def test_faults_that_came_too_thick_are_counted(sector: Sector) -> None:
+    with Machine.from_image(sector("traps")) as machine:
+        lines: list[str] = []
+        machine.trace(["fault"], lines.append)
+        machine.run(for_="10us")
+        total = machine.pc.cpu.counters().traps[3]
+    lost = [int(line.split()[2]) for line in lines if line.endswith("before this one were lost")]
+    assert len(lines) - len(lost) + sum(lost) == total
+    assert sum(lost) > 0
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["hello", "interrupts", "hole", "triple_fault"])
 def test_tracing_everything_leaves_the_state_hash_alone(
@@ -79,9 +91,13 @@ def test_tracing_everything_leaves_the_state_hash_alone(
     assert len(hashes) == 1
 
 
-@pytest.mark.parametrize("name", ["interrupts", "triple_fault"])
-def test_both_engines_give_one_trace_in_order_of_ticks(sector: Sector, name: str) -> None:
-    fast, portable = (trace(sector(name), KINDS, engine) for engine in ENGINES)
+@pytest.mark.parametrize(
+    ("name", "for_"), [("interrupts", "20ms"), ("triple_fault", "20ms"), ("traps", "50ns")]
+)
+def test_both_engines_give_one_trace_in_order_of_ticks(
+    sector: Sector, name: str, for_: str
+) -> None:
+    fast, portable = (trace(sector(name), KINDS, engine, for_) for engine in ENGINES)
     assert fast == portable
     ticks = [int(line.split()[0]) for line in fast]
     assert ticks == sorted(ticks)

@@ -1,9 +1,9 @@
-"""The machine as a Python object: what the command line, tests and programs use.
+r"""The machine as a Python object: what the command line, tests and programs use.
 
     from vectoros import Machine
     with Machine.from_image("images/dev.img") as m:
         m.serial.expect(r"ready", timeout="2s")
-        m.serial.send("help\\n")
+        m.serial.send("help\n")
         print(m.cpu.rip, m.clock.now, m.state_hash())
 
 All times are virtual. Nothing here waits for the host.

@@ -1,4 +1,4 @@
-"""The board: memory, buses, devices and CPU, wired; and the run loop.
+"""The board: buses, devices and CPU, wired; and the run loop.
 
 The loop is: advance to the next event or the requested stop, let devices do what
 is due, set the interrupt line, repeat. Four rules keep it deterministic
@@ -31,7 +31,6 @@ from vectoros.devices.pic_pair import PicPair
 from vectoros.devices.state import FLAG, Cell, Shape, State, Stateful, optional
 from vectoros.events import NEVER, TICK, EventQueue
 from vectoros.layout import PHYSICAL_ADDRESS_BITS
-from vectoros.memory import Memory
 from vectoros.units import REACTION_TICKS
 
 SLICE_TICKS = 10_000_000
@@ -101,9 +100,8 @@ class Board(Stateful):
     intr_rise = Cell(None, optional(TICK), "tick at which the CPU is to see INTR rise")
     guest_stop = FinalStop(None, optional(FINAL_STOP), "how the guest ended, or is about to")
 
-    def __init__(self, memory: Memory, clock: Clock) -> None:
+    def __init__(self, clock: Clock) -> None:
         """Start with buses that nothing is attached to; :meth:`plug` makes it run."""
-        self.memory = memory
         self.clock = clock
         self.ports = Bus("port", 1 << 16, self._accessed)
         self.mmio = Bus("memory", 1 << PHYSICAL_ADDRESS_BITS, self._accessed)
@@ -120,7 +118,6 @@ class Board(Stateful):
         """Take the CPU, the interrupt controller, and every device in their fixed order."""
         self.cpu = cpu
         self.pic = pic
-        self.devices = devices
         self.events = EventQueue(devices)
         self.reset()
         pic.output.connect(self._intr_changed)
@@ -145,31 +142,33 @@ class Board(Stateful):
 
     def acknowledge(self) -> int:
         """See :class:`vectoros.cpu.core.Surroundings`."""
-        self._accessing = True
         self.interrupts += 1
-        vector = self.pic.acknowledge()  # its output falls; for what is left it rises anew
-        self._accessing = False
-        self._hurry()
-        return vector
+        self._accessing = True
+        try:
+            return self.pic.acknowledge()  # its output falls; for what is left it rises anew
+        finally:
+            self._end_access()
 
     def _read(self, bus: Bus, address: int, width: int) -> int:
         self._accessing = True
-        value = bus.read(address, width)
-        self._accessing = False
-        self._hurry()
-        return value
+        try:
+            return bus.read(address, width)
+        finally:
+            self._end_access()
 
     def _write(self, bus: Bus, address: int, width: int, value: int) -> None:
         self._accessing = True
-        bus.write(address, width, value)
-        self._accessing = False
-        self._hurry()
+        try:
+            bus.write(address, width, value)
+        finally:
+            self._end_access()
 
     def _accessed(self, device: Device) -> None:
         self.events.accessed(device, self.clock)
 
-    def _hurry(self) -> None:
-        """End the running slice at the next event, if an access has made that sooner."""
+    def _end_access(self) -> None:
+        """End the running slice at the next event, if the access has made that sooner."""
+        self._accessing = False
         self.cpu.shorten(self._next_tick())
         self._accesses_left -= 1
         if self._accesses_left == 0:

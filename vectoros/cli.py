@@ -98,7 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(click.Context(vectoros, info_name="vectoros").get_help(), err=True)
         return UsageError.status
     try:
-        status = vectoros.main(words, "vectoros", standalone_mode=False)
+        # Not click's own main(): it ends with status 1 when nobody reads the output.
+        with vectoros.make_context("vectoros", words) as ctx:
+            status = vectoros.invoke(ctx)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except UserError as reason:
         error(str(reason))
         return reason.status

@@ -8,6 +8,7 @@ writes the page. It is committed, and a test compares it with the code.
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 
 import click
@@ -16,10 +17,13 @@ from vectoros.cli import COMMANDS, vectoros
 
 GENERATED = "<!-- Made by `python -m vectoros.manual`. Do not edit. -->"
 
+WIDTH = 100
+"""Columns of a usage line: the page must not depend on somebody's terminal."""
+
 INTRODUCTION = """\
 # The command line
 
-Everything that a command does is a method of `vectoros.Machine` first. Messages of
+What a command does to a machine is a method of `vectoros.Machine` first. Messages of
 VectorOS go to standard error, in colour only on a terminal and never if `NO_COLOR`
 is set; standard output has what was asked for and nothing else. `python -m vectoros`
 is the same command.
@@ -37,7 +41,7 @@ def page() -> str:
 
 
 def _commands() -> Iterator[str]:
-    ctx = click.Context(vectoros, info_name="vectoros")
+    ctx = click.Context(vectoros, info_name="vectoros", terminal_width=WIDTH)
     for name in COMMANDS:
         command = vectoros.get_command(ctx, name)
         if command is not None:
@@ -51,13 +55,20 @@ def _command(
     ctx = click.Context(command, info_name=name, parent=parent)
     yield f"{heading} {ctx.command_path.partition(' ')[2]}"
     yield f"```text\n{ctx.get_usage()}\n```"
-    yield (command.help or "").replace("\b\n", "").strip()
+    yield from _paragraphs(command.help or "")
     options = [param for param in command.params if isinstance(param, click.Option)]
     if options:
         yield "\n".join(["| option | meaning |", "|---|---|", *(_row(o, ctx) for o in options)])
     if isinstance(command, click.Group):
         for child_name, child in command.commands.items():
             yield from _command(child, ctx, child_name, heading + "#")
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Yield the paragraphs of a manual as Markdown: what is indented is shown as it is."""
+    for paragraph in text.replace("\b\n", "").strip().split("\n\n"):
+        shown = textwrap.dedent(paragraph)
+        yield f"```text\n{shown}\n```" if paragraph.startswith("    ") else paragraph
 
 
 def _row(option: click.Option, ctx: click.Context) -> str:

@@ -65,7 +65,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(header))
     for index, name in enumerate(header):
         last = index == len(header) - 1
-        grid.add_column(name, no_wrap=not last)
+        grid.add_column(name, no_wrap=not last, overflow="fold")
     for row in rows:
         grid.add_row(*map(Text, row))
     colour = coloured(sys.stdout)

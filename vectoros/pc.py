@@ -46,7 +46,7 @@ class Pc:
         self.disk = disk
         self.clock = Clock()
         self.memory = Memory(config.memory)
-        self.board = Board(self.memory, self.clock)
+        self.board = Board(self.clock)
         self.serial = SerialPort()
         self.milestones: list[Milestone] = []
         self._listeners: list[Callable[[Milestone], None]] = []

@@ -100,14 +100,18 @@ class Ram(ABC, Generic[B]):
         """Return a base with the present contents; ``changed`` may differ from the old one."""
 
     @abstractmethod
-    def _revert(self, base: B) -> None:
-        """Make the mapping equal to ``base``, which is the base from now on."""
+    def _revert(self, base: B, doomed: PageNumbers) -> None:
+        """Make the mapping equal to ``base``, which is the base from now on.
+
+        If it was the base already, only the pages ``doomed`` need to follow: the
+        caller overwrites the others that differ.
+        """
 
     def checkpoint(self) -> RamCheckpoint:
         """Return the present contents; the cost is that of the pages changed since the base."""
         dirty = self.dirty()
         if len(dirty) > REBASE_PAGES:
-            self._revert(self._copy(dirty, self.digests()))
+            self._revert(self._copy(dirty, self.digests()), dirty)
             dirty = dirty[:0]
         return RamCheckpoint(self._base, dirty, self._pages[dirty])
 
@@ -116,11 +120,12 @@ class Ram(ABC, Generic[B]):
         theirs, ours = checkpoint.base, self._base
         hold(type(theirs) is type(ours), "a checkpoint of another kind of RAM")
         hold(theirs.size == self.size, "a checkpoint of RAM of another size")
-        changed = np.union1d(self.dirty(), checkpoint.pages)
+        dirty = self.dirty()
+        changed = np.union1d(dirty, checkpoint.pages)
         if theirs is not ours:
             pages = {*ours.digests, *theirs.digests}
             changed = np.union1d(changed, np.fromiter(pages, dtype=np.int64, count=len(pages)))
-        self._revert(cast(B, theirs))
+        self._revert(cast(B, theirs), np.setdiff1d(dirty, checkpoint.pages, assume_unique=True))
         self._pages[checkpoint.pages] = checkpoint.data
         return changed
 
@@ -186,10 +191,11 @@ class ArrayRam(Ram[ArrayBase]):
     def _copy(self, changed: PageNumbers, digests: Mapping[int, bytes]) -> ArrayBase:
         return ArrayBase(self._pages.copy(), digests)
 
-    def _revert(self, base: ArrayBase) -> None:
-        self._base = base
-        dirty = self.dirty()
-        self._pages[dirty] = base.pages[dirty]
+    def _revert(self, base: ArrayBase, doomed: PageNumbers) -> None:
+        if base is not self._base:
+            self._base = base
+            doomed = self.dirty()
+        self._pages[doomed] = base.pages[doomed]
 
 
 def _lazy_flags() -> dict[str, int]:

@@ -21,8 +21,6 @@ from vectoros.devices.pic_pair import PicPair
 from vectoros.devices.state import FLAG, Cell, integer, optional
 from vectoros.irq import Line
 from vectoros.layout import Area
-from vectoros.memory import Memory
-from vectoros.units import MIB
 
 Op = tuple[str, int]
 """What an instruction does, a method of :class:`FakeCpu`, and its operand."""
@@ -207,7 +205,7 @@ class Rig:
 
     def __init__(self, *program: Op) -> None:
         self.clock = Clock()
-        self.board = Board(Memory(MIB), self.clock)
+        self.board = Board(self.clock)
         self.pic = PicPair(self.clock)
         for offset, word in enumerate((0x11, VECTOR, 4, 3)):  # edges, 8086, automatic end
             self.pic.master.write(min(offset, 1), 1, word)

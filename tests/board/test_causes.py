@@ -130,6 +130,19 @@ def test_what_the_host_does_from_within_an_access_is_caused_by_it(rig: type[Rig]
     assert machine.log(9_000) == [("irq3", 4_096)]
 
 
+def test_an_access_is_over_even_if_the_host_fails_in_it(rig: type[Rig]) -> None:
+    machine = rig(("call", 0))
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    machine.cpu.hook = fail
+    with pytest.raises(ZeroDivisionError):
+        machine.run()
+    machine.pic.input(3).set(True)
+    assert machine.log(100) == [("irq3", 0)]
+
+
 def test_the_host_may_use_the_devices_before_the_first_run(rig: type[Rig]) -> None:
     machine = rig()
     assert machine.board.port_read(0x9999, 4) == 0xFFFF_FFFF

@@ -34,16 +34,15 @@ def run(
 ) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """A function that runs the command in an empty directory; without input if none is given."""
 
-    def call(*arguments: object, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        source = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+    def call(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
+            input=given,
             capture_output=True,
             env=environment,
             cwd=tmp_path,
             check=False,
             timeout=60,
-            **source,  # type: ignore[call-overload]
         )
 
     return call

@@ -49,6 +49,14 @@ def test_max_time_is_virtual_and_ends_with_status_124(run: Run, sector: Sector) 
     assert done.stderr.count(b"\n") == 1
 
 
+def test_without_a_limit_and_a_person_there_are_60_virtual_seconds(
+    run: Run, sector: Sector
+) -> None:
+    done = run("boot", sector("clock"))
+    assert done.returncode == 124
+    assert b", at tick 240000000000 (60.000 s), halted, then: " in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "summary"),
     [

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vectoros import Machine, cli
+from vectoros import Machine, cli, snapshot_file
 from vectoros.cpu.selftest import reset_real_mode
 from vectoros.layout import BOOT_SECTOR
 
@@ -107,6 +108,31 @@ def test_info_shows_what_is_inside(tmp_path: Path, capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     assert f"tick            {tick} (" in said
     assert "last line       vectoros>" in said
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "said"),
+    [
+        ({"memory": 1 << 40}, "is of no machine that can be built: --memory must be from 1M"),
+        ({"devices": ["abacus"]}, "is of another machine: its devices is ['abacus']"),
+        ({"disk_sectors": 9}, "is of another machine: its disk_sectors is 9"),
+    ],
+)
+def test_a_snapshot_of_another_machine_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fingerprint: dict[str, object],
+    said: str,
+) -> None:
+    path = tmp_path / "m.vxs"
+    with Machine.from_image(DEV_IMG, memory="1M") as machine:
+        machine.save(path)
+    saved = snapshot_file.load(path)
+    snapshot_file.save(replace(saved, fingerprint={**saved.fingerprint, **fingerprint}), path)
+    assert cli.main(["snapshot", "restore", str(path), "--serial", "null"]) == 65
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.count("\n") == 1
 
 
 def test_a_machine_without_a_disk_takes_none(

@@ -14,16 +14,9 @@ from tests.cpu.machines import (
     CODE,
     DATA,
     HOLE,
-    IOPL3,
-    LONG_MODES,
-    STUB_BYTES,
-    STUBS,
     USER_CODE,
-    Machine,
 )
-from vectoros.assembler import Program, assemble
-from vectoros.cpu.bits import CR4_OSFXSR, EFER_SCE, Flag
-from vectoros.cpu.faults import WITH_ERROR_CODE
+from vectoros.cpu.bits import Flag
 
 LABELS = 8
 MISSING = 0x1F_F000  # a page of RAM that the tables do not map
@@ -51,10 +44,21 @@ _CONDITIONS = (
     "le",
     "g",
 )
-_FLAGS = (Flag.CF, Flag.PF, Flag.AF, Flag.ZF, Flag.SF, Flag.DF, Flag.OF, Flag.IF, Flag.ID)
+_FLAGS: tuple[Flag, ...] = (
+    Flag.CF,
+    Flag.PF,
+    Flag.AF,
+    Flag.ZF,
+    Flag.SF,
+    Flag.DF,
+    Flag.OF,
+    Flag.IF,
+    Flag.ID,
+)
 _SSE = (
-    "movd xmm0, eax", "movd ecx, xmm1", "pxor xmm2, xmm0", "paddd xmm0, xmm1", "pshufd xmm1, xmm0, 27",
-    "cvtsi2sd xmm3, eax", "addsd xmm3, xmm3", "mulsd xmm3, xmm3", "sqrtsd xmm4, xmm3",
+    "movd xmm0, eax", "movd ecx, xmm1", "pxor xmm2, xmm0", "paddd xmm0, xmm1",
+    "pshufd xmm1, xmm0, 27", "cvtsi2sd xmm3, eax", "addsd xmm3, xmm3",
+    "mulsd xmm3, xmm3", "sqrtsd xmm4, xmm3",
     "ucomisd xmm3, xmm4", "punpcklbw xmm5, xmm0", "psrlq xmm5, 3", "cvttsd2si edx, xmm3",
 )  # fmt: skip
 _X87 = (
@@ -231,9 +235,9 @@ class Writer:
         suffix = {16: "", 32: "d", 64: "q"}[self.flavour.bits]
         if self.rng.random() < 0.4:
             return f"pushf{suffix};pop {wide}"
-        value = sum(flag for flag in _FLAGS if self.rng.random() < 0.4)
+        value = sum(flag.value for flag in _FLAGS if self.rng.random() < 0.4)
         if self.rng.random() < 0.1:
-            value |= Flag.TF
+            value |= Flag.TF.value
         if self.flavour.bits == 16:
             value &= 0xFFFF
         return f"mov eax, {value};push {wide};popf{suffix}"
@@ -316,9 +320,9 @@ class Writer:
     def call(self) -> str:
         self.patches += 1
         number = self.patches
+        register = self.rng.choice(self.flavour.free32)
         return (
-            f"call sub{number};jmp behind{number};sub{number}:inc {self.rng.choice(self.flavour.free32)};"
-            f"ret;behind{number}:nop"
+            f"call sub{number};jmp behind{number};sub{number}:inc {register};ret;behind{number}:nop"
         )
 
     def loop(self) -> str:
@@ -332,7 +336,8 @@ class Writer:
 
     def frame(self) -> str:
         pointer = self.flavour.device
-        return f"push {pointer};enter {self.rng.randrange(32)}, {self.rng.randrange(3)};leave;pop {pointer}"
+        size, level = self.rng.randrange(32), self.rng.randrange(3)
+        return f"push {pointer};enter {size}, {level};leave;pop {pointer}"
 
     def odd(self) -> str:
         choices = [
@@ -382,99 +387,11 @@ class Writer:
 
 
 MENU = (
-    *[Writer.alu] * 6, *[Writer.shift] * 3, Writer.double_shift, *[Writer.one] * 2, *[Writer.move] * 4,
+    *[Writer.alu] * 6, *[Writer.shift] * 3, Writer.double_shift, *[Writer.one] * 2,
+    *[Writer.move] * 4,
     Writer.multiply, Writer.divide, Writer.bits_of, *[Writer.select] * 2, *[Writer.exchange] * 2,
     *[Writer.stack] * 3, *[Writer.flags] * 2, *[Writer.string] * 2, *[Writer.window] * 3,
     *[Writer.trap] * 2, *[Writer.port] * 2, Writer.port_string, *[Writer.clock] * 2,
     *[Writer.call] * 2, Writer.loop, Writer.frame, *[Writer.odd] * 2, Writer.system,
     *[Writer.device] * 2, Writer.missing, *[Writer.float] * 4, Writer.patch, *[Writer.jump] * 3,
 )  # fmt: skip
-
-
-def install(machine: Machine, flavour: Flavour, source: str, *, iopl3: bool) -> Program:
-    """Boot ``machine`` to the start of ``source``, with handlers for whatever may come."""
-    regs = machine.regs
-    flags = IOPL3 if iopl3 and flavour.mode != "real" else 0
-    machine.boot(flavour.mode, ring=flavour.ring, flags=flags)
-    program = assemble(source, origin=flavour.code, bits=flavour.bits)
-    machine.memory.write(flavour.code or CODE, program.code)
-    regs.rip = flavour.code
-    handler_bits = 16 if flavour.mode == "real" else 64 if flavour.mode in LONG_MODES else 32
-    for label in range(LABELS):
-        at = flavour.counter + 8 + label * handler_bits // 8
-        address = program.symbols[f"at{label}"]
-        machine.memory.write(at, address.to_bytes(handler_bits // 8, "little"))
-    for vector in range(32):
-        machine.handler(vector, _handler(flavour, handler_bits, vector))
-    for vector in VECTORS:
-        machine.handler(vector, _handler(flavour, handler_bits, vector))
-    if flavour.mode in LONG_MODES:
-        machine.map(HOLE, HOLE)
-        machine.map(MISSING, 0, 0)
-        _syscalls(machine)
-    regs.cr4 |= CR4_OSFXSR
-    machine.cpu.registers_changed()
-    return program
-
-
-def _handler(flavour: Flavour, bits: int, vector: int) -> str:
-    """Return a handler: of a fault, back to the next label; of another event, back."""
-    if vector in {1, 2, 3, 4, *VECTORS}:
-        return {16: "iret", 32: "iretd", 64: "iretq"}[bits]
-    text = {16: _RECOVER16, 32: _RECOVER32, 64: _RECOVER64}[bits]
-    drop = "" if bits == 16 or vector not in WITH_ERROR_CODE else _DROP[bits]
-    return drop + text.format(counter=flavour.counter, table=flavour.counter + 8, mask=LABELS - 1)
-
-
-_DROP = {32: "add esp, 4\n", 64: "add rsp, 8\n"}
-_RECOVER16 = """
-        push    bp
-        mov     bp, sp
-        push    ax
-        push    si
-        push    ds
-        xor     ax, ax
-        mov     ds, ax
-        inc     word ptr [{counter}]
-        mov     si, [{counter}]
-        and     si, {mask}
-        add     si, si
-        mov     ax, [si + {table}]
-        mov     [bp + 2], ax
-        pop     ds
-        pop     si
-        pop     ax
-        pop     bp
-        iret
-"""
-_RECOVER32 = """
-        push    eax
-        inc     dword ptr [{counter}]
-        mov     eax, [{counter}]
-        and     eax, {mask}
-        mov     eax, [eax*4 + {table}]
-        mov     [esp + 4], eax
-        pop     eax
-        iretd
-"""
-_RECOVER64 = """
-        push    rax
-        push    rcx
-        mov     ecx, {counter}
-        inc     dword ptr [rcx]
-        mov     eax, [rcx]
-        and     eax, {mask}
-        mov     rax, [rcx + rax*8 + 8]
-        mov     [rsp + 16], rax
-        pop     rcx
-        pop     rax
-        iretq
-"""
-
-
-def _syscalls(machine: Machine) -> None:
-    regs = machine.regs
-    regs.efer |= EFER_SCE
-    regs.star = 0x23 << 48 | 0x08 << 32
-    regs.lstar, regs.fmask = STUBS + 0x90 * STUB_BYTES, int(Flag.DF | Flag.TF)
-    machine.code("xor r10, rcx\n add r13, r11\n .byte 0x48, 0x0f, 0x07", regs.lstar, 64)

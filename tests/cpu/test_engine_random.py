@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.cpu.install import install
 from tests.cpu.machines import Machine, difference
-from tests.cpu.programs import Flavour, Writer, install
+from tests.cpu.programs import Flavour, Writer
 from vectoros.cpu.core import Stop
 from vectoros.cpu.disasm import disassemble
 

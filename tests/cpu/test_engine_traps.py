@@ -15,7 +15,6 @@ from tests.cpu.machines import (
     STUB_BYTES,
     STUBS,
     TSS,
-    USER_CODE,
     Machine,
     same,
 )
@@ -88,22 +87,28 @@ def test_software_interrupts_of_any_vector_return_behind_them(engine: str) -> No
         machine = booted(engine, "long", f"nop\n int {vector}\n inc ebx\n hlt")
         machine.handler(vector, "iretq")
         machine.run()
-        length = 1 if vector == 3 else 2  # keystone writes INT3 as CC
-        assert machine.clock.now == 1 + length + 2 + 2 + 1, f"int {vector}"
+        assert machine.clock.now == 1 + 2 + 2 + 2 + 1, f"int {vector}"
         assert machine.regs.gpr[Gpr.RBX] == 1
-        assert trail(machine) == [(1 + length, vector, 0, True)]
+        assert trail(machine) == [(3, vector, 0, True)]
 
 
+@pytest.mark.parametrize(("text", "vector"), [("int 0x80", 0x80), ("int3", 3), ("int 6", 6)])
+@pytest.mark.parametrize("mode", ["protected32", "compatibility", "long"])
 @every_engine
-def test_int_n_to_a_gate_of_a_higher_privilege_is_a_fault_and_not_charged(engine: str) -> None:
-    machine = booted(engine, "long", "nop\n int 0x80\n hlt", ring=3)
-    machine.handler(0x80, "hlt", dpl=0)
+def test_an_int_that_its_gate_refuses_is_a_fault_and_not_charged(
+    engine: str, mode: str, text: str, vector: int
+) -> None:
+    machine = booted(engine, mode, f"nop\n {text}\n hlt", ring=3)
+    machine.handler(vector, "hlt", dpl=0)
     machine.run()
     assert machine.clock.now == 2
-    first, second = machine.cpu.faults()
-    assert (first.vector, first.software, first.delivered) == (0x80, True, False)
-    # Unicorn 2.1.4 has charged INT n when delivery fails; the fault is at its end.
-    assert (second.vector, second.error_code, second.delivered) == (Vector.GP, 0x80 * 16 + 2, True)
+    refused, fault = machine.cpu.faults()
+    length = (machine.memory.read(CODE + 1, 1) == b"\xcd" and 2) or 1
+    assert (refused.vector, refused.software, refused.delivered) == (vector, True, False)
+    assert (refused.tick, refused.rip) == (1 + length, CODE + 1 + length)
+    error_code = vector * (8 if mode == "protected32" else 16) + 2
+    assert (fault.vector, fault.error_code, fault.delivered) == (Vector.GP, error_code, True)
+    assert (fault.tick, fault.rip) == (1, CODE + 1)
 
 
 @every_engine

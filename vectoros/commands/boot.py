@@ -17,7 +17,7 @@ In a terminal, keys go to the guest as they are pressed. Ctrl-C stops the machin
 Ctrl-A h lists what else Ctrl-A can do. Input from a pipe or a file is typed into
 the serial port, and its end does not end the run:
 
-    $ printf 'exit 7\n' | vectoros boot images/dev.img --serial stdio >/dev/null; echo $?
+    $ printf 'exit 7\n' | vectoros boot images/dev.img >/dev/null; echo $?
     7
 
 All times are virtual: a slow computer takes longer, and cannot make a run fail.

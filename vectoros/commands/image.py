@@ -121,7 +121,6 @@ def text(image: Image) -> str:
             entry.name,
             entry.kind.name.lower(),
             str(entry.access),
-            str(entry.lba),
             str(entry.length),
             str(entry.memory),
             f"{entry.load:#x}",
@@ -130,5 +129,5 @@ def text(image: Image) -> str:
         for entry in image.entries
     ]
     title = f"{image.path}: {image.size} bytes; the kernel starts at {image.header.entry:#x}"
-    header = ("name", "kind", "access", "sector", "bytes", "memory", "load", "virtual")
+    header = ("name", "kind", "access", "bytes", "memory", "load", "virtual")
     return f"{title}\n\n{table(header, rows)}"

@@ -35,6 +35,7 @@ from vectoros.cpu.delivery_real import enter_real
 from vectoros.cpu.faults import CONTRIBUTORY, CpuFault, Event, EventKind, PageFault, Vector
 from vectoros.cpu.paging import PhysicalMemory
 from vectoros.cpu.registers import Registers
+from vectoros.cpu.tss import require_task
 
 __all__ = ["Event", "EventKind", "Log", "Outcome", "deliver"]
 
@@ -62,6 +63,7 @@ def deliver(
     while True:
         if log is not None:
             log(event)
+        require_task(regs)
         if event.sets_rf:
             regs.rflags |= Flag.RF
         try:

@@ -20,9 +20,11 @@ from unicorn.unicorn import Uc
 
 from vectoros.clock import Clock
 from vectoros.cpu import unicorn_api as api
-from vectoros.cpu.bits import DESC_P
+from vectoros.cpu.bits import DESC_P, Seg
 from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
 from vectoros.cpu.descriptors import TSS_BUSY, SystemType
+from vectoros.cpu.faults import CpuFault
+from vectoros.cpu.paging import read_linear
 from vectoros.cpu.registers import Registers
 from vectoros.cpu.repairs import repair
 from vectoros.errors import hold
@@ -32,6 +34,8 @@ from vectoros.units import PAGE_SIZE
 
 CPU_MODEL = api.x86.UC_CPU_X86_SANDYBRIDGE
 """The newest of Unicorn's models without RDRAND, whose results come from the host."""
+
+_INT_N = 0xCD
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -157,6 +161,16 @@ class Engine(ABC):
             self._handle, ctypes.c_uint64(self.regs.rip), 0, 0, ctypes.c_size_t(count)
         )
         return error
+
+    def _int_length(self, vector: int, next_rip: int) -> int:
+        """Return the length of the INT n, INT3 or INTO before ``next_rip``, without prefixes."""
+        regs = self.regs
+        base = 0 if regs.code_bits == 64 else regs.segs[Seg.CS].base
+        try:
+            code = read_linear(regs, self.memory, base + next_rip - 2, 2, look=True)
+        except CpuFault:
+            return 1
+        return 2 if code == bytes((_INT_N, vector)) else 1
 
     def _check_task_register(self) -> None:
         """Leave TR as LTR does, its TSS not marked busy. Else Unicorn would abort the process."""

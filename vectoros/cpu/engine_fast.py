@@ -27,12 +27,14 @@ from vectoros.cpu.engine import Engine
 from vectoros.cpu.faults import Vector
 from vectoros.cpu.ioperm import port_access_allowed
 from vectoros.cpu.registers import Registers
+from vectoros.cpu.tss import require_task
 from vectoros.errors import InvariantError, hold
 from vectoros.layout import INTA_PAGE
 from vectoros.memory import Memory
 from vectoros.units import PAGE_SIZE
 
 _NO_EXCEPTION = -1
+_MASK64 = (1 << 64) - 1
 
 
 class FastEngine(Engine):
@@ -53,6 +55,7 @@ class FastEngine(Engine):
         self._bus = CpuBus(memory, surroundings, memory)
         self.regs._old_exception = _NO_EXCEPTION
         self.regs._vm_vmcb = INTA_PAGE - native.VMCB_VECTOR
+        self._leave_out_exit_checks()
         self._bind_functions()
         self._install_callbacks()
 
@@ -61,6 +64,12 @@ class FastEngine(Engine):
         value = self._handle.value
         hold(value is not None, "the engine is closed")
         return value or 0
+
+    def _leave_out_exit_checks(self) -> None:
+        """Spare generated code a check at every access: only the block hook ever stops it."""
+        done = ctypes.c_uint8.from_address(self._address + native.UC_INIT_DONE)
+        hold(done.value == 1, f"uc_struct.init_done is not at {native.UC_INIT_DONE:#x}")
+        ctypes.c_uint8.from_address(self._address + native.UC_NO_EXIT_REQUEST).value = 1
 
     def _bind_functions(self) -> None:
         restore = api.lib.cpu_restore_state_x86_64
@@ -91,6 +100,8 @@ class FastEngine(Engine):
         self._state.port_out = self._pointer(api.OutHook(self.guarded(self._port_out, None)))
         check = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
         self._state.port_check = self._pointer(check(self.guarded(self._port_allowed, 0)))
+        undo = ctypes.CFUNCTYPE(None)
+        self._state.undo_int = self._pointer(undo(self.guarded(self._undo_int, None)))
         self.map_callbacks(INTA_PAGE, PAGE_SIZE, self._acknowledge, self._store_beside)
 
     def _pointer(self, callback: object) -> int:
@@ -184,6 +195,7 @@ class FastEngine(Engine):
             self._before_mmio()
             return self.around.mmio_read(INTA_PAGE + offset, width)  # no cycle, but a program
         self.set_intr(False)
+        require_task(regs)
         state.last_size = 0
         state.cr2 = regs.cr2
         state.delivering_at, state.delivering_rip = state.budget, regs.rip
@@ -212,6 +224,15 @@ class FastEngine(Engine):
 
     def _port_allowed(self, port: int, width: int) -> int:
         return int(port_access_allowed(self.regs, self.memory, port, width))
+
+    def _undo_int(self) -> None:
+        """Go back to before the INT n whose delivery has met a fault."""
+        state, regs = self._state, self.regs
+        attempt = state.log[(state.log_count - 1) % native.LOG_ENTRIES]
+        length = self._int_length(attempt.vector, attempt.rip)
+        regs.rip = attempt.rip - length & _MASK64
+        state.budget += length
+        state.last_size -= length
 
     def _fetch_from_hole(self) -> None:
         """Raise #UD at RIP: where nothing answers, code reads as FF FF, which is undefined.

@@ -62,6 +62,7 @@ class TrapEngine(ContextEngine):
         self._cr2 = 0  # as the guest last saw it
         self._ahead_at = NOWHERE  # what was left when we made an interrupt shadow
         self._syscalls = 0
+        self._undo = 0  # ticks of the software interrupt that is being delivered
         self._install_instruction_hooks()
 
     def _install_instruction_hooks(self) -> None:
@@ -86,8 +87,9 @@ class TrapEngine(ContextEngine):
 
     def _now(self) -> int:
         """Tick of the boundary before the instruction that called back."""
-        if not self._held:
-            self._pull(inside=True)
+        if self._held:
+            return self._meter.charged  # between two instructions
+        self._pull(inside=True)
         return self._meter.now(self.regs)
 
     # -- exceptions ------------------------------------------------------------
@@ -117,6 +119,8 @@ class TrapEngine(ContextEngine):
         )
         if self._shut:
             self._stop(Pause.SHUTDOWN)
+        elif self._meter.left <= 0:
+            self._stop(Pause.SPENT)
 
     def _on_invalid(self, uc: int, data: int) -> bool:
         self._on_exception(uc, Vector.UD, data)
@@ -187,6 +191,7 @@ class TrapEngine(ContextEngine):
         traps = self._log.traps.total()
         outcome = deliver(regs, self._bus, event, self._record)
         self._held = held
+        self._undo = 0
         self._shut = outcome is Outcome.SHUTDOWN
         if not self._shut and self._log.traps.total() > traps:
             self._log.delivered()
@@ -196,10 +201,23 @@ class TrapEngine(ContextEngine):
             self._forget_code_under_frame()
 
     def _record(self, event: Event) -> None:
-        """Log an attempt to deliver ``event``."""
-        self._cr2 = self.regs.cr2
-        if event.kind is not EventKind.EXTERNAL:
-            self._meter.left -= self._log.record(event, self.regs, self._meter.charged)
+        """Log an attempt to deliver ``event``.
+
+        A software interrupt has retired if that succeeds. If not, the fault that is
+        delivered in its place finds the CPU before it.
+        """
+        meter, regs = self._meter, self.regs
+        self._cr2 = regs.cr2
+        if event.kind is EventKind.EXTERNAL:
+            return
+        meter.left += self._undo
+        self._undo = 0
+        if event.kind is EventKind.SOFTWARE:
+            regs.rip = event.next_rip
+        meter.left -= self._log.record(event, regs, meter.charged)
+        if event.kind is EventKind.SOFTWARE:
+            self._undo = self._int_length(event.vector, event.next_rip)
+            regs.rip = event.next_rip - self._undo & _MASK64
 
     def _forget_code_under_frame(self) -> None:
         """Forget code translated from where the frame now is: our stores went past Unicorn.

@@ -119,6 +119,15 @@ invalid:
 
 # The common part. rbx CPU, r12 register file, rbp state, esi vector.
 raise:
+        cmp     dword ptr [rbp + ST_SOFTWARE], 0
+        je      outermost
+        mov     dword ptr [rbp + ST_SOFTWARE], 0
+        push    rsi
+        sub     rsp, 8
+        call    qword ptr [rbp + ST_UNDO_INT]   # INT n was not delivered: it has not retired
+        add     rsp, 8
+        pop     rsi
+outermost:
         mov     rax, NOWHERE
         mov     [rbp + ST_CROSS_AT], rax        # the handler's first block is not the landing
         mov     rax, [r12 + ENV_RIP]
@@ -223,6 +232,10 @@ stuck:
         add     qword ptr [rbp + ST_STUCK_AT], STUCK_TICKS
 describe:
         mov     rax, [r12 + ENV_RIP]
+        cmp     dword ptr [r12 + ENV_IS_INT], 0
+        je      place
+        mov     rax, [r12 + ENV_NEXT_RIP]
+place:
         mov     [rdx + LOG_RIP], rax
         mov     rax, [r12 + ENV_RSP]
         mov     [rdx + LOG_RSP], rax
@@ -252,11 +265,24 @@ deliver:
         mov     [rbp + ST_DELIVERING_AT], rax
         mov     rax, [r12 + ENV_RIP]
         mov     [rbp + ST_DELIVERING_RIP], rax
+        mov     eax, [r12 + ENV_IS_INT]
+        mov     [rbp + ST_SOFTWARE], eax
+        test    dword ptr [r12 + ENV_TR_FLAGS], DESC_P
+        jnz     task
+        mov     dword ptr [r12 + ENV_TR_FLAGS], TSS_AVAILABLE   # as require_task() in tss.py
+        mov     dword ptr [r12 + ENV_TR_LIMIT], 0
+task:
         mov     rdi, rbx
         mov     rbx, rdx
         call    qword ptr [rbp + ST_DO_INTERRUPT]       # may not return
+        mov     dword ptr [rbp + ST_SOFTWARE], 0
         mov     dword ptr [rbx + LOG_DELIVERED], 1
         mov     qword ptr [rbp + ST_LAST_SIZE], 0
+        cmp     qword ptr [rbp + ST_BUDGET], 0
+        jg      done
+        mov     dword ptr [rbp + ST_REFUSED], 1         # the deadline is reached: no further event
+        mov     rdi, [rbp + ST_UC]
+        call    qword ptr [rbp + ST_EMU_STOP]
 done:
         mov     eax, 1
         pop     r12

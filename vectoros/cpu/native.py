@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from vectoros.assembler import Source, assemble_sources
 from vectoros.cpu import unicorn_api
-from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, EFER_NXE, Flag, Hidden
+from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, DESC_P, EFER_NXE, Flag, Hidden
 from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import OFFSET
+from vectoros.cpu.tss import TSS_NONE
 from vectoros.errors import hold
 
 UC_CPU = 0x1B8
@@ -32,6 +33,11 @@ TCG_INVALIDATIONS = 0xD8
 
 TB_CFLAGS, TB_COUNT = 0x18, 0x7FFF
 """Offset of a block's flags, and the bits that limit it to so many instructions, if any."""
+
+UC_NO_EXIT_REQUEST, UC_INIT_DONE = 0x7F2, 0x7F3
+"""Offsets of two flags in ``uc_struct``. The first tells the translator to leave out
+a check at every load and store that only a stop from outside a block hook needs; the
+second, which is 1 once the CPU exists, shows that they are where they are said to be."""
 
 CPU_ENV = 0x128
 """Offset of the pointer to the register file in CPUState."""
@@ -119,6 +125,7 @@ class State(ctypes.Structure):
         last_size: int
         invalidations_at: int
         invalidations: int
+        uc: int
         env: int
         cross_at: int
         ahead_at: int
@@ -127,6 +134,7 @@ class State(ctypes.Structure):
         stuck_at: int
         stuck: int
         refused: int
+        software: int
         cr2: int
         syscalls: int
         log_count: int
@@ -138,6 +146,7 @@ class State(ctypes.Structure):
         port_in: int
         port_out: int
         port_check: int
+        undo_int: int
         vectors: ctypes.Array[ctypes.c_uint64]
         log: ctypes.Array[LogEntry]
 
@@ -156,6 +165,9 @@ class State(ctypes.Structure):
         ("stuck_at", ctypes.c_uint64),  # tick of the last delivery
         ("stuck", ctypes.c_uint32),  # deliveries at that tick
         ("refused", ctypes.c_uint32),  # a block was refused: the slice has ended
+        ("software", ctypes.c_uint32),  # INT n, INT3 or INTO is being delivered
+        ("_pad", ctypes.c_uint32),
+        ("uc", ctypes.c_uint64),  # host address of the Unicorn instance
         ("cr2", ctypes.c_uint64),  # CR2 as the guest last saw it
         ("syscalls", ctypes.c_uint64),
         ("log_count", ctypes.c_uint64),
@@ -167,6 +179,7 @@ class State(ctypes.Structure):
         ("port_in", ctypes.c_uint64),
         ("port_out", ctypes.c_uint64),
         ("port_check", ctypes.c_uint64),
+        ("undo_int", ctypes.c_uint64),
         ("vectors", ctypes.c_uint64 * 256),
         ("log", LogEntry * LOG_ENTRIES),
     )
@@ -183,7 +196,7 @@ def missing_symbols() -> list[str]:
 
 def new_state(uc: int, env: int) -> State:
     """Return a state block for the Unicorn instance at ``uc``, with its registers at ``env``."""
-    state = State(env=env, cross_at=NOWHERE, ahead_at=NOWHERE, delivering_at=NOWHERE)
+    state = State(uc=uc, env=env, cross_at=NOWHERE, ahead_at=NOWHERE, delivering_at=NOWHERE)
     for field, symbol in _FUNCTIONS.items():
         setattr(state, field, unicorn_api.address_of(symbol))
     tcg = ctypes.c_uint64.from_address(uc + UC_TCG).value
@@ -207,6 +220,8 @@ def constants() -> dict[str, int]:
         "DF": OFFSET["_df"],
         "HFLAGS": OFFSET["_hflags"],
         "CR2": OFFSET["cr2"],
+        "TR_FLAGS": OFFSET["tr"] + segment["FLAGS"],
+        "TR_LIMIT": OFFSET["tr"] + segment["LIMIT"],
         "CR4": OFFSET["cr4"],
         "EFER": OFFSET["efer"],
         "STAR": OFFSET["star"],
@@ -233,6 +248,8 @@ def constants() -> dict[str, int]:
         "HF_CS64": Hidden.CS64.value,
         "HF_INHIBIT_IRQ": Hidden.INHIBIT_IRQ.value,
         "FLAG_RF": Flag.RF.value,
+        "DESC_P": DESC_P,
+        "TSS_AVAILABLE": TSS_NONE,
         "FLAG_VM_BIT": Flag.VM.bit_length() - 1,
         "FLAG_IOPL_SHIFT": 12,
         "CR4_PAE": CR4_PAE,

@@ -148,7 +148,7 @@ def reset_real_mode(regs: Registers, rip: int) -> None:
     regs.gdtr.load(0, 0, 0xFFFF, 0)
     regs.idtr.load(0, 0, 0x3FF, 0)
     regs.ldtr.load(0, 0, 0xFFFF, 0x8200)
-    regs.tr.load(0, 0, 0xFFFF, 0x8B00)
+    regs.tr.load(0, 0, 0xFFFF, 0x8900)  # busy, Unicorn would abort
     regs.cr0, regs.cr2, regs.cr3, regs.cr4, regs.efer = 0x6000_0010, 0, 0, 0, 0
     regs.dr[6], regs.dr[7] = 0xFFFF_0FF0, 0x400
     regs.fpu_control, regs.fpu_status, regs.mxcsr = 0x37F, 0, 0x1F80

@@ -26,6 +26,20 @@ IO_MAP_BASE = 0x66
 TSS_MINIMUM_LIMIT = 103
 """Limit of the smallest TSS that is not a 16-bit one."""
 
+TSS_NONE = DESC_P | SystemType.TSS_AVAILABLE << 8
+"""Attributes for a TR that holds nothing, with a limit of 0: see :func:`require_task`."""
+
+
+def require_task(regs: Registers) -> None:
+    """Make sure that a delivery finds a TSS in TR, if only one of no size.
+
+    LTR with a null selector, which hardware refuses, empties TR on Unicorn 2.1.4, and
+    a delivery that wants a stack from it then ends the host's process. From a TSS of
+    no size it gets #TS. The fast engine does the same (``native.S``).
+    """
+    if not regs.tr.flags & DESC_P:
+        regs.tr.flags, regs.tr.limit = TSS_NONE, 0
+
 
 def tss_type(regs: Registers) -> int:
     """Return the type in TR, without its busy bit, or 0 if TR holds no present TSS."""

@@ -7,6 +7,7 @@
         mov     ax, 0xffff
         mov     es, ax
         mov     al, es:[0x10]           # linear 0x100000
+        mov     es:[0x10], al
         mov     al, 1
         out     EXIT, al
         cli
