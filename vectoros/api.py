@@ -91,8 +91,13 @@ class Machine:
     """A PC. Use it as a context manager, or :meth:`close` it."""
 
     def __init__(self, config: Config | None = None, disk: DiskImage | None = None) -> None:
-        """Switch on the machine that ``config`` describes; no code is loaded yet."""
+        """Switch on the machine that ``config`` describes; no code is loaded yet.
+
+        The CPU stands in real mode before 0000:7C00, where a BIOS would have put code.
+        """
         self._pc = Pc(config or Config(), disk)
+        reset_real_mode(self.cpu, BOOT_SECTOR)
+        self._pc.cpu.registers_changed()
         self._tracer: Tracer | None = None
         self.serial = Serial(self, self._pc)
 
@@ -113,9 +118,7 @@ class Machine:
         sector = disk.boot_sector()
         machine = cls(config, disk)
         machine.memory.write(BOOT_SECTOR, sector)
-        regs = machine.cpu
-        reset_real_mode(regs, BOOT_SECTOR)
-        regs.gpr[Gpr.RDX] = BIOS_DISK
+        machine.cpu.gpr[Gpr.RDX] = BIOS_DISK
         machine._pc.cpu.registers_changed()
         return machine
 
