@@ -27,6 +27,7 @@ from vectoros.cpu.engine import Engine
 from vectoros.cpu.faults import Vector
 from vectoros.cpu.ioperm import port_access_allowed
 from vectoros.cpu.registers import Registers
+from vectoros.cpu.sysenter import enter_sysenter
 from vectoros.cpu.tss import require_task
 from vectoros.errors import InvariantError, hold
 from vectoros.layout import INTA_PAGE
@@ -90,6 +91,7 @@ class FastEngine(Engine):
         self.hook(uc.UC_HOOK_INTR, code["intr"], data=state)
         self.hook(uc.UC_HOOK_INSN_INVALID, code["invalid"], data=state)
         self.hook(uc.UC_HOOK_INSN, code["syscall_enter"], x86.UC_X86_INS_SYSCALL, data=state)
+        self.hook(uc.UC_HOOK_INSN, code["sysenter"], x86.UC_X86_INS_SYSENTER, data=state)
         self.hook(uc.UC_HOOK_INSN, code["rdtsc"], x86.UC_X86_INS_RDTSC, data=state)
         self.hook(uc.UC_HOOK_INSN, code["rdtscp"], x86.UC_X86_INS_RDTSCP, data=state)
         self.hook(uc.UC_HOOK_INSN, code["port_in"], x86.UC_X86_INS_IN, data=state)
@@ -100,6 +102,7 @@ class FastEngine(Engine):
         self._state.port_out = self._pointer(api.OutHook(self.guarded(self._port_out, None)))
         check = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
         self._state.port_check = self._pointer(check(self.guarded(self._port_allowed, 0)))
+        self._state.sysenter = self._pointer(api.VoidHook(self.guarded(self._sysenter, None)))
         undo = ctypes.CFUNCTYPE(None)
         self._state.undo_int = self._pointer(undo(self.guarded(self._undo_int, None)))
         self.map_callbacks(INTA_PAGE, PAGE_SIZE, self._acknowledge, self._store_beside)
@@ -224,6 +227,13 @@ class FastEngine(Engine):
 
     def _port_allowed(self, port: int, width: int) -> int:
         return int(port_access_allowed(self.regs, self.memory, port, width))
+
+    def _sysenter(self, _uc: int, _data: int) -> None:
+        """Enter; Unicorn adds the instruction's length to RIP when this returns."""
+        state, regs = self._state, self.regs
+        length = state.last_pc + state.last_size - regs.linear_rip  # it ends its block
+        enter_sysenter(regs)
+        regs.rip = regs.rip - length & _MASK64
 
     def _undo_int(self) -> None:
         """Go back to before the INT n whose delivery has met a fault."""

@@ -98,7 +98,6 @@ class PortableEngine(TrapEngine):
             self._steps = 0
             self._paused()
         elif error == api.uc.UC_ERR_FETCH_PROT:
-            self._steps = 0
             self._fetch_from_hole()
         elif error != api.uc.UC_ERR_OK:
             raise InvariantError(f"unicorn stopped at {regs.rip:#x} with error {error}")
@@ -156,6 +155,7 @@ class PortableEngine(TrapEngine):
             self._ahead_at = self._meter.left
             self._push()
             return
+        self._steps = 0
         self._deliver(Event(Vector.UD))
 
     def shorten(self, deadline: int) -> None:

@@ -25,6 +25,7 @@ from vectoros.cpu.meter import NOWHERE, Meter
 from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import CONTEXT_BYTES
 from vectoros.cpu.syscall import enter_syscall
+from vectoros.cpu.sysenter import enter_sysenter
 from vectoros.errors import hold
 from vectoros.memory import CpuMemory, Memory
 from vectoros.units import PAGE_SIZE
@@ -71,6 +72,7 @@ class TrapEngine(ContextEngine):
         self.hook(uc.UC_HOOK_INSN_INVALID, api.InvalidHook(self.guarded(self._on_invalid, True)))
         for instruction, callback in (
             (x86.UC_X86_INS_SYSCALL, api.VoidHook(self.guarded(self._on_syscall, None))),
+            (x86.UC_X86_INS_SYSENTER, api.VoidHook(self.guarded(self._on_sysenter, None))),
             (x86.UC_X86_INS_RDTSC, api.SkipHook(self.guarded(self._on_rdtsc, 1))),
             (x86.UC_X86_INS_RDTSCP, api.SkipHook(self.guarded(self._on_rdtscp, 1))),
             (x86.UC_X86_INS_CPUID, api.SkipHook(self.guarded(self._on_cpuid, 0))),
@@ -98,7 +100,6 @@ class TrapEngine(ContextEngine):
         if self._pause is not None:
             return  # a single step behind an instruction that will not have happened
         self._pull(inside=True)
-        self._meter.cross_at = NOWHERE  # the handler's first block is not the landing
         regs = self.regs
         kind = EventKind.FAULT
         if regs._exception_is_int:
@@ -113,6 +114,7 @@ class TrapEngine(ContextEngine):
                 return
         else:
             self._meter.refund(regs, regs.rip)
+        self._meter.cross_at = NOWHERE  # the handler's first block is not the landing
         code = regs._error_code if vector in WITH_ERROR_CODE and kind is EventKind.FAULT else None
         self._deliver(
             Event(vector=vector, kind=kind, error_code=code, next_rip=regs._exception_next_rip)
@@ -271,6 +273,16 @@ class TrapEngine(ContextEngine):
         self._cr2 = regs.cr2
         regs.rip = regs.rip - length & _MASK64
         self._push()
+
+    def _on_sysenter(self, _uc: int, _data: int) -> None:
+        self._pull(inside=True)
+        regs = self.regs
+        length = self._meter.pc + self._meter.size - regs.linear_rip
+        if enter_sysenter(regs):
+            regs.rip = regs.rip - length & _MASK64
+            self._push()
+        else:
+            self._fault_later(Event(Vector.GP, error_code=0))
 
     def _on_rdtsc(self, _uc: int, _data: int) -> int:
         now = self._now()

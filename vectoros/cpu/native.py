@@ -81,7 +81,6 @@ _CALLED_FROM_PYTHON = (
     "cpu_restore_state_x86_64",
     "tb_invalidate_phys_range_x86_64",
     "tlb_flush_x86_64",
-    "tcg_tb_phys_invalidate_count_x86_64",
 )
 
 
@@ -146,6 +145,7 @@ class State(ctypes.Structure):
         port_in: int
         port_out: int
         port_check: int
+        sysenter: int
         undo_int: int
         vectors: ctypes.Array[ctypes.c_uint64]
         log: ctypes.Array[LogEntry]
@@ -179,6 +179,7 @@ class State(ctypes.Structure):
         ("port_in", ctypes.c_uint64),
         ("port_out", ctypes.c_uint64),
         ("port_check", ctypes.c_uint64),
+        ("sysenter", ctypes.c_uint64),
         ("undo_int", ctypes.c_uint64),
         ("vectors", ctypes.c_uint64 * 256),
         ("log", LogEntry * LOG_ENTRIES),
@@ -204,6 +205,11 @@ def new_state(uc: int, env: int) -> State:
     return state
 
 
+def invalidations(state: State) -> int:
+    """Return how many blocks Unicorn has invalidated so far, from where ``native.S`` reads it."""
+    return ctypes.c_uint64.from_address(state.invalidations_at).value
+
+
 def constants() -> dict[str, int]:
     """Return every name in capitals that ``native*.S`` use."""
     segment = {"SELECTOR": 0, "BASE": 8, "LIMIT": 16, "FLAGS": 20}
@@ -227,6 +233,7 @@ def constants() -> dict[str, int]:
         "STAR": OFFSET["star"],
         "LSTAR": OFFSET["lstar"],
         "FMASK": OFFSET["fmask"],
+        "SYSENTER_CS": OFFSET["sysenter_cs"],
         "TSC_AUX": OFFSET["tsc_aux"],
         "ERROR_CODE": OFFSET["_error_code"],
         "IS_INT": OFFSET["_exception_is_int"],

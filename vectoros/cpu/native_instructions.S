@@ -1,4 +1,4 @@
-# native_instructions.S -- the instructions that Unicorn leaves to a hook: SYSCALL, RDTSC, IN, OUT.
+# native_instructions.S -- the instructions that are left to hooks: SYSCALL, SYSENTER, RDTSC, IN, OUT.
 #
 # Assembled behind native.S, whose head tells the conventions. When one of these
 # routines is called, RIP is that of the instruction.
@@ -77,6 +77,21 @@ undefined:
         pop     rbp
         pop     rbx
         jmp     rax
+
+# SYSENTER: Python does it, but for the fault, which Python must not raise.
+# rdi uc, rsi state.
+sysenter:
+        mov     rax, [rdi + UC_CPU]
+        mov     rax, [rax + CPU_ENV]
+        test    dword ptr [rax + ENV_SYSENTER_CS], 0xfffc
+        jz      refused
+        jmp     qword ptr [rsi + ST_SYSENTER]
+refused:
+        mov     rcx, rsi
+        mov     rdi, rax
+        mov     esi, 13
+        xor     edx, edx
+        jmp     qword ptr [rcx + ST_RAISE]
 
 # RDTSC and RDTSCP: the time-stamp counter is the clock. rdi uc, rsi state.
 # Returns 1: Unicorn must not read the host's counter.

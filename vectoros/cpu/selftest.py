@@ -18,9 +18,10 @@ from vectoros.clock import Clock
 from vectoros.cpu import native
 from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import Gpr, Seg
-from vectoros.cpu.core import Cpu, Stop, Surroundings
+from vectoros.cpu.core import Cpu, Surroundings
 from vectoros.cpu.engine_portable import PortableEngine
 from vectoros.cpu.repairs import repair
+from vectoros.cpu.selftest_programs import Witness, trials
 from vectoros.errors import UsageError
 from vectoros.memory import Memory
 from vectoros.units import MIB
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 UNICORN = "2.1.4"
 """The release whose layout :mod:`vectoros.cpu.registers` and native.py describe."""
+
+
+ENGINES = ("auto", "fast", "portable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ def fast_engine_checks() -> list[Check]:
 
 def make_cpu(engine: str, memory: Memory, surroundings: Surroundings, clock: Clock) -> Cpu:
     """Return a CPU with the engine called ``engine``: fast, portable, or auto."""
+    if engine not in ENGINES:
+        raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     if engine == "portable":
         return PortableEngine(memory, surroundings, clock)
     last = _verdict()
@@ -109,34 +115,41 @@ def _code() -> str | None:
 
 def _registers() -> str | None:
     """Write registers through Unicorn's interface and find them in the structure."""
-    engine = _fast(Memory(MIB), _Silence(), Clock())
+    engine = _fast(Memory(MIB), Witness(Clock()), Clock())
     regs = engine.regs
     for number, (name, read) in enumerate(_SAMPLES):
         value = 0x1234_5670 + number
         engine._uc.reg_write(getattr(api.x86, f"UC_X86_REG_{name}"), value)
         if read(regs) != value:
             return f"{name} is not where the layout of unicorn {UNICORN} has it"
+    for number, (name, register) in enumerate(_MODEL_SPECIFIC.items()):
+        value = 0x1234_5000 + number
+        engine._uc.msr_write(register, value)
+        if getattr(regs, name) != value:
+            return f"{name} is not where the layout of unicorn {UNICORN} has it"
     engine.close()
     return None
+
+
+def _invalidations() -> str | None:
+    """Find Unicorn's count of invalidated blocks, and have it count one."""
+    memory = Memory(MIB)
+    engine = _fast(memory, Witness(Clock()), Clock())
+    memory.write(0x1000, b"\xf4")
+    reset_real_mode(engine.regs, 0x1000)
+    engine.registers_changed()
+    engine.run(1)
+    before = native.invalidations(engine._state)
+    memory.write(0x1000, b"\x90")
+    after = native.invalidations(engine._state)
+    engine.close()
+    return None if after == before + 1 else f"one block went, and {after - before} were counted"
 
 
 def _execution() -> str | None:
-    """Run an interrupt and its handler a tick at a time, and see where each tick ends."""
-    memory, clock = Memory(MIB), Clock()
-    memory.write(0x1000, b"\xcd\x20\xf4")  # int 0x20; hlt
-    memory.write(0x1100, b"\x40\xcf")  # inc ax; iret
-    memory.write(0x80, b"\x00\x11\x00\x00")  # vector 0x20: 0000:1100
-    engine = _fast(memory, _Silence(), clock)
-    reset_real_mode(engine.regs, 0x1000)
-    engine.registers_changed()
-    seen: list[tuple[int, int]] = []
-    while engine.run(clock.now + 1) is Stop.DEADLINE and len(seen) < 10:
-        seen.append((clock.now, engine.regs.rip))
-    expected = [(2, 0x1100), (3, 0x1101), (4, 0x1002)]
-    if seen != expected or clock.now != 5 or engine.regs.gpr[Gpr.RAX] != 1:
-        return f"a test program went {seen} and on to tick {clock.now}"
-    engine.close()
-    return None
+    """Run programs that would not keep exact time if anything worked differently."""
+    faults = trials(_fast, reset_real_mode)
+    return next((fault for fault in faults if fault is not None), None)
 
 
 def reset_real_mode(regs: Registers, rip: int) -> None:
@@ -156,25 +169,6 @@ def reset_real_mode(regs: Registers, rip: int) -> None:
     regs.rip = rip
     regs.rflags = 2
     regs.update_hidden()
-
-
-class _Silence:
-    """Surroundings in which nothing answers."""
-
-    def port_read(self, port: int, width: int) -> int:
-        return (1 << 8 * width) - 1
-
-    def port_write(self, port: int, width: int, value: int) -> None:
-        pass
-
-    def mmio_read(self, address: int, width: int) -> int:
-        return (1 << 8 * width) - 1
-
-    def mmio_write(self, address: int, width: int, value: int) -> None:
-        pass
-
-    def acknowledge(self) -> int:
-        return 0
 
 
 def _gpr(number: int) -> Callable[[Registers], int]:
@@ -198,6 +192,18 @@ def _samples() -> Iterator[tuple[str, Callable[[Registers], int]]]:
 
 _SAMPLES = tuple(_samples())
 
+_MODEL_SPECIFIC = {
+    "sysenter_esp": 0x175,
+    "sysenter_eip": 0x176,
+    "pat": 0x277,
+    "star": 0xC000_0081,
+    "lstar": 0xC000_0082,
+    "fmask": 0xC000_0084,
+    "kernel_gs_base": 0xC000_0102,
+    "tsc_aux": 0xC000_0103,
+}
+"""Model-specific registers (Intel SDM Vol. 4) by their names in :class:`Registers`."""
+
 _TRIALS: tuple[tuple[str, Callable[[], str | None]], ...] = (
     ("host", _host),
     ("unicorn release", _version),
@@ -205,5 +211,6 @@ _TRIALS: tuple[tuple[str, Callable[[], str | None]], ...] = (
     ("executable memory", _code),
     ("repairs of unicorn", repair),
     ("register layout", _registers),
+    ("invalidation of code", _invalidations),
     ("exact execution", _execution),
 )
