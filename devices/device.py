@@ -26,6 +26,7 @@ from vectoros.devices.registers import (
     check_registers,
     decoder,
     field_constants,
+    plain,
 )
 from vectoros.devices.state import Stateful
 
@@ -64,6 +65,8 @@ class Device(Stateful):
     registers: ClassVar[dict[str, Register[Any]]] = {}
     _readable: ClassVar[Decoder] = {}
     _writable: ClassVar[Decoder] = {}
+    _plain_reads: ClassVar[dict[tuple[int, int], Register[Any]]] = {}
+    _plain_writes: ClassVar[dict[tuple[int, int], Register[Any]]] = {}
 
     def __init_subclass__(cls) -> None:
         """Collect the class's registers; refuse a table that no access can be served by."""
@@ -77,6 +80,8 @@ class Device(Stateful):
             raise TypeError(f"{cls.__name__} declares banks but no bank()")
         cls._readable = decoder(reg for reg in table if reg.access.readable)
         cls._writable = decoder(reg for reg in table if reg.access.writable)
+        cls._plain_reads = plain(cls._readable)
+        cls._plain_writes = plain(cls._writable)
 
     def __init__(self, clock: Clock) -> None:
         """Start in the power-on state. A subclass attaches its wires first."""
@@ -95,6 +100,9 @@ class Device(Stateful):
         An access that no register matches is split, the lowest part first.
         """
         self.catch_up()
+        whole = self._plain_reads.get((offset, width))
+        if whole is not None:
+            return whole.fetch(self)
         value = done = 0
         missed = False
         while done < width:
@@ -113,6 +121,10 @@ class Device(Stateful):
     def write(self, offset: int, width: int, value: int) -> None:
         """Apply a guest's write of ``width`` bytes; what nothing takes is dropped."""
         self.catch_up()
+        whole = self._plain_writes.get((offset, width))
+        if whole is not None:
+            whole.put(self, value & (1 << 8 * width) - 1)
+            return
         done = 0
         missed = False
         while done < width:

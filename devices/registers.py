@@ -142,7 +142,9 @@ class Register(Cell[V], Generic[V]):
 
     def fetch(self, device: object) -> int:
         """Serve a guest's read."""
-        value = self.look(device) or 0
+        # Written out: every access to a device comes through here.
+        read = self._read
+        value: int = device.__dict__[self.name] if read is None else read(device) & self.mask
         if self._after_read is not None:
             self._after_read(device)
         elif self.access is Access.RC:
@@ -153,10 +155,10 @@ class Register(Cell[V], Generic[V]):
         """Serve a guest's write."""
         if self._written is not None:
             self._written(device, self.kind(value & self.mask))
-        elif self.access is Access.W1C:
-            setattr(device, self.name, getattr(device, self.name) & ~value)
-        else:
-            setattr(device, self.name, value)
+            return
+        if self.access is Access.W1C:
+            value = ~value & device.__dict__[self.name]
+        device.__dict__[self.name] = self.kind(value & self.mask)
 
     # The declaration itself.
 
@@ -196,6 +198,11 @@ def decoder(registers: Iterable[Register[Any]]) -> Decoder:
     for register in registers:
         table.setdefault((register.offset, register.width), {})[register.bank] = register
     return table
+
+
+def plain(table: Decoder) -> dict[tuple[int, int], Register[Any]]:
+    """Return the registers of ``table`` that a whole access finds without asking for a bank."""
+    return {key: banks[None] for key, banks in table.items() if None in banks}
 
 
 def check_registers(owner: str, registers: Iterable[Register[Any]]) -> None:

@@ -53,6 +53,8 @@ TIMEOUT_CHARACTERS = 4
 CONNECTED = Msr(0).replace(CTS=1, DSR=1, DCD=1)
 """Modem inputs with a terminal attached and switched on."""
 
+_ALL_SENT, _DATA_READY, _OVERRUN = Lsr.THRE.mask | Lsr.TEMT.mask, Lsr.DR.mask, Lsr.OE.mask
+
 DLAB_0, DLAB_1 = "DLAB=0", "DLAB=1"
 
 
@@ -246,12 +248,14 @@ class Uart(Device):
 
     @lsr.read_by
     def _line_status(self) -> int:
-        return Lsr(0).replace(DR=bool(self.fifo), OE=self.overrun, THRE=1, TEMT=1)
+        # Written out, with plain numbers: this is what guests poll.
+        return _ALL_SENT | (_DATA_READY if self.fifo else 0) | (_OVERRUN if self.overrun else 0)
 
     @lsr.after_read
     def _line_status_was_read(self) -> None:
-        self.overrun = False
-        self._drive()
+        if self.overrun:
+            self.overrun = False
+            self._drive()
 
     @msr.after_read
     def _modem_status_was_read(self) -> None:

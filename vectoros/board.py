@@ -126,19 +126,35 @@ class Board(Stateful):
 
     def port_read(self, port: int, width: int) -> int:
         """See :class:`vectoros.cpu.core.Surroundings`."""
-        return self._read(self.ports, port, width)
+        self._accessing = True
+        try:
+            return self.ports.read(port, width)
+        finally:
+            self._end_access()
 
     def port_write(self, port: int, width: int, value: int) -> None:
         """See :class:`vectoros.cpu.core.Surroundings`."""
-        self._write(self.ports, port, width, value)
+        self._accessing = True
+        try:
+            self.ports.write(port, width, value)
+        finally:
+            self._end_access()
 
     def mmio_read(self, address: int, width: int) -> int:
         """See :class:`vectoros.cpu.core.Surroundings`."""
-        return self._read(self.mmio, address, width)
+        self._accessing = True
+        try:
+            return self.mmio.read(address, width)
+        finally:
+            self._end_access()
 
     def mmio_write(self, address: int, width: int, value: int) -> None:
         """See :class:`vectoros.cpu.core.Surroundings`."""
-        self._write(self.mmio, address, width, value)
+        self._accessing = True
+        try:
+            self.mmio.write(address, width, value)
+        finally:
+            self._end_access()
 
     def acknowledge(self) -> int:
         """See :class:`vectoros.cpu.core.Surroundings`."""
@@ -146,20 +162,6 @@ class Board(Stateful):
         self._accessing = True
         try:
             return self.pic.acknowledge()  # its output falls; for what is left it rises anew
-        finally:
-            self._end_access()
-
-    def _read(self, bus: Bus, address: int, width: int) -> int:
-        self._accessing = True
-        try:
-            return bus.read(address, width)
-        finally:
-            self._end_access()
-
-    def _write(self, bus: Bus, address: int, width: int, value: int) -> None:
-        self._accessing = True
-        try:
-            bus.write(address, width, value)
         finally:
             self._end_access()
 

@@ -23,12 +23,22 @@ ELSEWHERE = -1
 """The address under which the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True)
+MAX_FOUND = 4096
+"""Addresses whose device is remembered; a guest that touches more has all looked up anew."""
+
+
+@dataclass(slots=True)
 class Mapping:
-    """A device and the area where it answers."""
+    """A device, the area where it answers, and how often it has been accessed."""
 
     area: Area
     device: Device
+    accesses: int = 0
+
+    def holds(self, address: int, width: int) -> bool:
+        """Whether all of an access of ``width`` bytes to ``address`` falls into the area."""
+        base = self.area.base
+        return base <= address and address + width <= base + self.area.size
 
 
 class Bus:
@@ -44,8 +54,13 @@ class Bus:
         self._accessed = accessed
         self.mappings: list[Mapping] = []  # sorted by base; pairwise disjoint
         self.holes: Counter[int] = Counter()
-        self.accesses: Counter[str] = Counter()
         self._bases: list[int] = []
+        self._found: dict[tuple[int, int], tuple[Mapping, int]] = {}  # what find_whole() gave
+
+    @property
+    def accesses(self) -> Counter[str]:
+        """Accesses that reached a device, by the name of its area."""
+        return Counter({m.area.name: m.accesses for m in self.mappings if m.accesses})
 
     def attach(self, area: Area, device: Device) -> None:
         """Let ``device`` answer at ``area``; raise :class:`ConfigError` if it cannot."""
@@ -57,6 +72,7 @@ class Bus:
         self.mappings.append(Mapping(area, device))
         self.mappings.sort(key=lambda mapping: mapping.area.base)
         self._bases = [mapping.area.base for mapping in self.mappings]
+        self._found.clear()
 
     def find(self, address: int) -> Mapping | None:
         """Return the mapping that holds ``address``, if there is one."""
@@ -67,10 +83,11 @@ class Bus:
 
     def read(self, address: int, width: int) -> int:
         """Return the ``width`` bytes at ``address``."""
-        mapping = self.find(address)
-        if mapping is not None and address + width - 1 <= mapping.area.last:
-            self.accesses[mapping.area.name] += 1
-            value = mapping.device.read(address - mapping.area.base, width)
+        found = self._found.get((address, width)) or self._find_whole(address, width)
+        if found is not None:
+            mapping, offset = found
+            mapping.accesses += 1
+            value = mapping.device.read(offset, width)
             self._accessed(mapping.device)
             return value
         if width == 1 or self._nothing_at(address, width):
@@ -80,16 +97,27 @@ class Bus:
 
     def write(self, address: int, width: int, value: int) -> None:
         """Write ``width`` bytes to ``address``."""
-        mapping = self.find(address)
-        if mapping is not None and address + width - 1 <= mapping.area.last:
-            self.accesses[mapping.area.name] += 1
-            mapping.device.write(address - mapping.area.base, width, value)
+        found = self._found.get((address, width)) or self._find_whole(address, width)
+        if found is not None:
+            mapping, offset = found
+            mapping.accesses += 1
+            mapping.device.write(offset, width, value)
             self._accessed(mapping.device)
         elif width == 1 or self._nothing_at(address, width):
             self._count_hole(address)
         else:
             for byte in range(width):
                 self.write(address + byte, 1, value >> 8 * byte & 0xFF)
+
+    def _find_whole(self, address: int, width: int) -> tuple[Mapping, int] | None:
+        """Return the mapping that holds a whole access, and the offset there; remember it."""
+        mapping = self.find(address)
+        if mapping is None or not mapping.holds(address, width):
+            return None
+        if len(self._found) == MAX_FOUND:
+            self._found.clear()
+        self._found[address, width] = found = mapping, address - mapping.area.base
+        return found
 
     def _nothing_at(self, address: int, width: int) -> bool:
         return all(self.find(address + byte) is None for byte in range(width))

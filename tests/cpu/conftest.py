@@ -221,8 +221,6 @@ class Oracle(Engine):
     def counters(self) -> Counters:
         return Counters({}, 0)
 
-    def _before_mmio(self) -> None: ...
-
     def _abandon(self) -> None: ...
 
 

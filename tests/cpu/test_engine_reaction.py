@@ -132,8 +132,16 @@ def test_without_the_reaction_time_pauses_are_visible(engine: str) -> None:
 def test_without_an_exact_rip_in_callbacks_pauses_are_visible(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def leave_rip(engine: FastEngine) -> None:
-        engine._io_pc.value = 0
+    def leave_rip(engine: FastEngine, callback: object, store: bool) -> tuple[object, int]:
+        return callback, 0
 
-    monkeypatch.setattr(FastEngine, "_before_mmio", leave_rip)
+    def stale_now(engine: FastEngine) -> int:
+        engine._io_pc.value = 0
+        state = engine._state
+        unretired = state.last_pc + state.last_size - engine.regs.linear_rip
+        charged = state.deadline - state.budget
+        return charged - (unretired if 0 <= unretired <= state.last_size else 0)
+
+    monkeypatch.setattr(FastEngine, "_exact", leave_rip)
+    monkeypatch.setattr(FastEngine, "_now", stale_now)
     assert ends(lambda seed: play("fast", seed)) > 1

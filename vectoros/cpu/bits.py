@@ -6,7 +6,7 @@ Names and values are the Intel SDM's, except for :class:`Hidden` and
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 CC_OP_EFLAGS = 1
 """Unicorn's marker: the arithmetic flags stand computed in ``_cc_src``."""
@@ -14,7 +14,7 @@ CC_OP_EFLAGS = 1
 ARITHMETIC_FLAGS = 0x8D5  # OF SF ZF AF PF CF
 
 
-class Flag(IntFlag):
+class Flag(IntEnum):
     """Bits of RFLAGS (Intel SDM Vol. 1, "EFLAGS Register")."""
 
     CF = 1 << 0
@@ -68,7 +68,7 @@ class Seg(IntEnum):
     GS = 5
 
 
-class Hidden(IntFlag):
+class Hidden(IntEnum):
     """Bits of ``_hflags``: what Unicorn's translator needs to know of the mode."""
 
     CPL = 3
@@ -91,7 +91,7 @@ class Hidden(IntFlag):
     SMAP = 1 << 23
 
 
-class Hidden2(IntFlag):
+class Hidden2(IntEnum):
     """Bits of ``_hflags2``."""
 
     GIF = 1 << 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from unicorn.unicorn import Uc
 
@@ -37,7 +37,7 @@ CPU_MODEL = api.x86.UC_CPU_X86_SANDYBRIDGE
 
 _INT_N = 0xCD
 
-P = ParamSpec("P")
+Arguments = TypeVarTuple("Arguments")
 R = TypeVar("R")
 
 
@@ -91,9 +91,13 @@ class Engine(ABC):
     def counters(self) -> Counters:
         """See :class:`vectoros.cpu.core.Cpu`."""
 
-    @abstractmethod
-    def _before_mmio(self) -> None:
-        """Make RIP exact: the CPU is in the middle of a memory access."""
+    def _exact(self, callback: Any, store: bool) -> tuple[Any, int]:  # noqa: ANN401
+        """Return a function for Unicorn that calls ``callback`` when RIP is exact; and its data.
+
+        Unicorn calls it in the middle of a block, for a store or for a load. It
+        keeps RIP exact by itself if instructions are counted.
+        """
+        return callback, 0
 
     @abstractmethod
     def _abandon(self) -> None:
@@ -101,12 +105,14 @@ class Engine(ABC):
 
     # -- callbacks -----------------------------------------------------------
 
-    def guarded(self, callback: Callable[P, R], otherwise: R) -> Callable[P, R]:
+    def guarded(
+        self, callback: Callable[[*Arguments], R], otherwise: R
+    ) -> Callable[[*Arguments], R]:
         """Return ``callback`` such that an exception is kept and ``otherwise`` returned."""
 
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        def call(*args: *Arguments) -> R:
             try:
-                return callback(*args, **kwargs)
+                return callback(*args)
             except BaseException as failure:
                 if self._failure is None:
                     self._failure = failure
@@ -218,30 +224,28 @@ class Engine(ABC):
 
     def _map_mmio(self, base: int, size: int) -> None:
         def read(_uc: int, offset: int, width: int, _data: int) -> int:
-            self._before_mmio()
             return self.around.mmio_read(base + offset, width)
 
         def write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
-            self._before_mmio()
             self.around.mmio_write(base + offset, width, value)
 
-        self.map_callbacks(base, size, read, write)
-
-    def map_callbacks(
-        self, base: int, size: int, read: Callable[..., int], write: Callable[..., None]
-    ) -> None:
-        """Let ``read`` and ``write`` answer for ``size`` bytes of physical addresses."""
         on_read = api.MmioRead(self.guarded(read, (1 << 64) - 1))
         on_write = api.MmioWrite(self.guarded(write, None))
         self._keep += [on_read, on_write]
+        self.map_functions(base, size, self._exact(on_read, False), self._exact(on_write, True))
+
+    def map_functions(
+        self, base: int, size: int, read: tuple[Any, int], write: tuple[Any, int]
+    ) -> None:
+        """Let two C functions, each with its data, answer for ``size`` bytes of addresses."""
         error = api.lib.uc_mmio_map(
             self._handle,
             ctypes.c_uint64(base),
             ctypes.c_size_t(size),
-            on_read,
-            ctypes.c_void_p(0),
-            on_write,
-            ctypes.c_void_p(0),
+            read[0],
+            ctypes.c_void_p(read[1]),
+            write[0],
+            ctypes.c_void_p(write[1]),
         )
         api.check(error, f"mapping MMIO at {base:#x}")
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from typing import Any
 
 from vectoros.clock import Clock
 from vectoros.cpu import native
@@ -45,6 +46,7 @@ class FastEngine(Engine):
 
     def __init__(self, memory: Memory, surroundings: Surroundings, clock: Clock) -> None:
         """Create the CPU, lay our structures over it, and install the callbacks."""
+        self._state = native.State()
         super().__init__(memory, surroundings, clock)
         self._cpu = ctypes.c_uint64.from_address(self._address + native.UC_CPU).value
         env = ctypes.c_uint64.from_address(self._cpu + native.CPU_ENV).value
@@ -52,7 +54,7 @@ class FastEngine(Engine):
         self._next_tb = ctypes.c_uint32.from_address(self._cpu + native.CPU_CFLAGS_NEXT_TB)
         self._requests = ctypes.c_uint32.from_address(self._cpu + native.CPU_INTERRUPT_REQUEST)
         self._io_pc = ctypes.c_uint64.from_address(self._cpu + native.CPU_MEM_IO_PC)
-        self._state = native.new_state(self._address, env)
+        native.set_up(self._state, self._address, env)
         self._bus = CpuBus(memory, surroundings, memory)
         self.regs._old_exception = _NO_EXCEPTION
         self.regs._vm_vmcb = INTA_PAGE - native.VMCB_VECTOR
@@ -105,7 +107,10 @@ class FastEngine(Engine):
         self._state.sysenter = self._pointer(api.VoidHook(self.guarded(self._sysenter, None)))
         undo = ctypes.CFUNCTYPE(None)
         self._state.undo_int = self._pointer(undo(self.guarded(self._undo_int, None)))
-        self.map_callbacks(INTA_PAGE, PAGE_SIZE, self._acknowledge, self._store_beside)
+        on_load = api.MmioRead(self.guarded(self._acknowledge, 0))
+        on_store = api.MmioWrite(self.guarded(self._store_beside, None))
+        self._keep += [on_load, on_store]
+        self.map_functions(INTA_PAGE, PAGE_SIZE, (on_load, 0), self._exact(on_store, True))
 
     def _pointer(self, callback: object) -> int:
         """Return the host address of a ctypes callback and keep it alive."""
@@ -124,6 +129,7 @@ class FastEngine(Engine):
         state.cr2 = self.regs.cr2
         state.last_size = 0
         state.cross_at = state.ahead_at = state.delivering_at = native.NOWHERE
+        state.now = self.clock.now
         self.clock.follow(self._now)
         try:
             if state.budget > 0:
@@ -168,11 +174,7 @@ class FastEngine(Engine):
 
     def _now(self) -> int:
         """Tick of the boundary before the instruction that called back."""
-        state = self._state
-        unretired = state.last_pc + state.last_size - self.regs.linear_rip
-        if not 0 <= unretired <= state.last_size:
-            unretired = 0
-        return state.deadline - state.budget - unretired
+        return self._state.now
 
     def _settle_flags(self) -> None:
         """Compute the arithmetic flags, which Unicorn has just put in ``_eflags``."""
@@ -182,11 +184,11 @@ class FastEngine(Engine):
 
     # -- what the CPU meets --------------------------------------------------
 
-    def _before_mmio(self) -> None:
-        """Restore RIP, once: a walk of page tables that are not in RAM leaves a stale address."""
-        if self._io_pc.value:
-            self._restore_state(self._cpu, self._io_pc.value, False)
-            self._io_pc.value = 0
+    def _exact(self, callback: Any, store: bool) -> tuple[Any, int]:  # noqa: ANN401
+        target = native.Target(ctypes.addressof(self._state), self._pointer(callback))
+        self._keep.append(target)
+        kind, name = (api.MmioWrite, "device_store") if store else (api.MmioRead, "device_load")
+        return kind(native.routines()[name]), ctypes.addressof(target)
 
     def _acknowledge(self, _uc: int, offset: int, width: int, _data: int) -> int:
         """Answer the CPU, which is at a boundary: all that is charged has run.
@@ -194,8 +196,9 @@ class FastEngine(Engine):
         Only its cycle comes without the address of a block's code.
         """
         state, regs = self._state, self.regs
+        state.now = state.deadline - state.budget
         if self._io_pc.value or not self._requests.value & native.INTERRUPT_VIRQ:
-            self._before_mmio()
+            self._restore_rip()
             return self.around.mmio_read(INTA_PAGE + offset, width)  # no cycle, but a program
         self.set_intr(False)
         require_task(regs)
@@ -206,8 +209,16 @@ class FastEngine(Engine):
 
     def _store_beside(self, _uc: int, offset: int, width: int, value: int, _data: int) -> None:
         """Make a program's store to the acknowledge page, where nothing is decoded for it."""
-        self._before_mmio()
         self.around.mmio_write(INTA_PAGE + offset, width, value)
+
+    def _restore_rip(self) -> None:
+        """Do for a load beside the cycle what ``device_load`` in native.S does for the others."""
+        if self._io_pc.value:
+            self._restore_state(self._cpu, self._io_pc.value, False)
+            self._io_pc.value = 0
+        state = self._state
+        unretired = state.last_pc + state.last_size - self.regs.linear_rip
+        state.now -= unretired if 0 <= unretired <= state.last_size else 0
 
     def _on_cpuid(self, _uc: int, _data: int) -> int:
         """Put our own answer in the registers; return whether there is one."""

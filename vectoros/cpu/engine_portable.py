@@ -165,9 +165,6 @@ class PortableEngine(TrapEngine):
     def _abandon(self) -> None:
         self.shorten(0)
 
-    def _before_mmio(self) -> None:
-        """Do nothing: with an instruction limit set, Unicorn keeps RIP exact."""
-
     # -- the block hook --------------------------------------------------------
 
     def _on_block(self, _uc: int, address: int, size: int, _data: int) -> None:

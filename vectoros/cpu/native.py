@@ -76,9 +76,9 @@ _FUNCTIONS = {
     "compute_flags": "cpu_cc_compute_all_x86_64",
     "raise_": "raise_exception_err_x86_64",
     "find_block": "tcg_tb_lookup_x86_64",
+    "restore": "cpu_restore_state_x86_64",
 }
 _CALLED_FROM_PYTHON = (
-    "cpu_restore_state_x86_64",
     "tb_invalidate_phys_range_x86_64",
     "tlb_flush_x86_64",
 )
@@ -142,6 +142,8 @@ class State(ctypes.Structure):
         compute_flags: int
         raise_: int
         find_block: int
+        restore: int
+        now: int
         port_in: int
         port_out: int
         port_check: int
@@ -176,6 +178,8 @@ class State(ctypes.Structure):
         ("compute_flags", ctypes.c_uint64),
         ("raise_", ctypes.c_uint64),
         ("find_block", ctypes.c_uint64),
+        ("restore", ctypes.c_uint64),
+        ("now", ctypes.c_int64),  # tick of the boundary before the access that called Python
         ("port_in", ctypes.c_uint64),
         ("port_out", ctypes.c_uint64),
         ("port_check", ctypes.c_uint64),
@@ -184,6 +188,12 @@ class State(ctypes.Structure):
         ("vectors", ctypes.c_uint64 * 256),
         ("log", LogEntry * LOG_ENTRIES),
     )
+
+
+class Target(ctypes.Structure):
+    """What a load or a store of a device is to call, and whose it is."""
+
+    _fields_ = (("state", ctypes.c_uint64), ("callback", ctypes.c_uint64))
 
 
 def missing_symbols() -> list[str]:
@@ -195,14 +205,14 @@ def missing_symbols() -> list[str]:
     ]
 
 
-def new_state(uc: int, env: int) -> State:
-    """Return a state block for the Unicorn instance at ``uc``, with its registers at ``env``."""
-    state = State(uc=uc, env=env, cross_at=NOWHERE, ahead_at=NOWHERE, delivering_at=NOWHERE)
+def set_up(state: State, uc: int, env: int) -> None:
+    """Make ``state`` that of the Unicorn instance at ``uc``, with its registers at ``env``."""
+    state.uc, state.env = uc, env
+    state.cross_at = state.ahead_at = state.delivering_at = NOWHERE
     for field, symbol in _FUNCTIONS.items():
         setattr(state, field, unicorn_api.address_of(symbol))
     tcg = ctypes.c_uint64.from_address(uc + UC_TCG).value
     state.invalidations_at = tcg + TCG_INVALIDATIONS
-    return state
 
 
 def invalidations(state: State) -> int:
@@ -245,10 +255,12 @@ def constants() -> dict[str, int]:
     fields: list[tuple[str, type[ctypes.Structure], str]]
     fields = [(f"ST_{name.strip('_').upper()}", State, name) for name, *_ in State._fields_]
     fields += [(f"LOG_{name.upper()}", LogEntry, name) for name, *_ in LogEntry._fields_[:-1]]
+    fields += [(f"TARGET_{name.upper()}", Target, name) for name, *_ in Target._fields_]
     return {
         "UC_CPU": UC_CPU,
         "UC_TCG": UC_TCG,
         "CPU_ENV": CPU_ENV,
+        "CPU_MEM_IO_PC": CPU_MEM_IO_PC,
         "TB_CFLAGS": TB_CFLAGS,
         "TB_COUNT": TB_COUNT,
         "NOWHERE": NOWHERE,

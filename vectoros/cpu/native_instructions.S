@@ -1,4 +1,5 @@
-# native_instructions.S -- the instructions that are left to hooks: SYSCALL, SYSENTER, RDTSC, IN, OUT.
+# native_instructions.S -- the instructions that are left to hooks: SYSCALL, SYSENTER, RDTSC,
+# IN and OUT; and loads and stores that reach devices.
 #
 # Assembled behind native.S, whose head tells the conventions. When one of these
 # routines is called, RIP is that of the instruction.
@@ -145,8 +146,7 @@ privilege:
         and     edx, 3                          # CPL
         cmp     edx, eax
         pop     rdx
-        ja      check
-        jmp     r10
+        jbe     granted
 check:
         push    rdi
         push    rsi
@@ -171,9 +171,69 @@ check:
         pop     rdi
         test    eax, eax
         jz      denied
+
+# The way on to Python at r10, once ST_NOW is the tick of the boundary before the
+# instruction at RIP. r9 register file, r11 state. All arguments are as they came.
+granted:
+        mov     rax, [r9 + ENV_RIP]
+        test    dword ptr [r9 + ENV_HFLAGS], HF_CS64
+        jnz     granted_wide
+        add     eax, dword ptr [r9 + ENV_CS_BASE]
+        sub     eax, dword ptr [r11 + ST_LAST_PC]
+        jmp     granted_offset
+granted_wide:
+        sub     rax, [r11 + ST_LAST_PC]
+granted_offset:                                 # in the block charged last
+        sub     rax, [r11 + ST_LAST_SIZE]       # minus what is charged and has not run
+        jbe     granted_now
+        xor     eax, eax                        # not in that block: all that is charged has run
+granted_now:
+        add     rax, [r11 + ST_DEADLINE]
+        sub     rax, [r11 + ST_BUDGET]
+        mov     [r11 + ST_NOW], rax
         jmp     r10
 denied:
         mov     rdi, r9
         mov     esi, 13
         xor     edx, edx
         jmp     qword ptr [r11 + ST_RAISE]      # #GP(0), with RIP at the instruction
+
+# A load or a store that reaches a device. rdi uc, rsi offset, edx width; loads: rcx
+# target; stores: rcx value, r8 target. RIP is stale until it is restored from the place
+# in the generated code, once: a walk of page tables outside RAM comes without one.
+device_load:
+        mov     rax, rcx
+        jmp     device
+device_store:
+        mov     rax, r8
+device:
+        mov     r11, [rax + TARGET_STATE]
+        mov     r10, [rax + TARGET_CALLBACK]
+        mov     rax, [rdi + UC_CPU]
+        mov     r9, [rax + CPU_ENV]
+        cmp     qword ptr [rax + CPU_MEM_IO_PC], 0
+        je      granted
+        push    rdi
+        push    rsi
+        push    rdx
+        push    rcx
+        push    r8
+        push    r9
+        push    r10
+        push    r11
+        push    rax
+        mov     rdi, rax
+        mov     rsi, [rax + CPU_MEM_IO_PC]
+        xor     edx, edx
+        call    qword ptr [r11 + ST_RESTORE]
+        pop     rax
+        mov     qword ptr [rax + CPU_MEM_IO_PC], 0
+        pop     r11
+        pop     r10
+        pop     r9
+        pop     r8
+        pop     rcx
+        pop     rdx
+        pop     rsi
+        pop     rdi
+        jmp     granted

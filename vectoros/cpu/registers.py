@@ -153,7 +153,7 @@ LAYOUT: tuple[tuple[str, int, type], ...] = (
 )
 """Name, offset in bytes, type: the only place that knows an offset."""
 
-_DF = Flag.DF.value  # a plain number: IntFlag arithmetic is a hundred times slower
+_DF = Flag.DF.value
 
 OFFSET = {name: offset for name, offset, _ in LAYOUT}
 
