@@ -15,10 +15,11 @@ import os
 import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from vectoros import report, snapshot, snapshot_file
+from vectoros import report, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
 from vectoros.clock import Clock
 from vectoros.config import Config, memory_size
@@ -28,11 +29,13 @@ from vectoros.cpu.selftest import reset_real_mode
 from vectoros.crash import Crash, crash_of
 from vectoros.disk import DiskImage
 from vectoros.errors import BadFileError, UsageError
+from vectoros.explain.watcher import Event, Watcher
 from vectoros.layout import BOOT_SECTOR
 from vectoros.memory import Memory
 from vectoros.pc import Milestone, Pc
 from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot, SnapshotError
+from vectoros.symbol_map import SymbolMap
 from vectoros.trace import Tracer
 from vectoros.units import format_ticks, parse_duration, ticks_for
 
@@ -98,7 +101,7 @@ class Machine:
         self._pc = Pc(config or Config(), disk)
         reset_real_mode(self.cpu, BOOT_SECTOR)
         self._pc.cpu.registers_changed()
-        self._tracer: Tracer | None = None
+        self._watchers: list[Callable[[int], None]] = []
         self.serial = Serial(self, self._pc)
 
     @classmethod
@@ -195,9 +198,22 @@ class Machine:
     def trace(self, kinds: Collection[str], write: Callable[[str], None]) -> None:
         """Call ``write`` with a line for each event of ``kinds``, from now on.
 
-        Kinds are those of :data:`vectoros.trace.KINDS`. A machine has one tracer.
+        Kinds are those of :data:`vectoros.trace.KINDS`.
         """
-        self._tracer = Tracer(self._pc, kinds, write)
+        tracer = Tracer(self._pc, kinds, write)
+        self._watchers.append(lambda _tick: tracer.poll())
+
+    def explain(self, tell: Callable[[Event], None], symbols: SymbolMap | None = None) -> None:
+        """Call ``tell`` with everything that the guest does for the first time, from now on.
+
+        ``symbols`` says which code that is; without it, those of the machine's
+        firmware and of the map beside its disk image.
+        """
+        if symbols is None:
+            disk = self._pc.disk
+            symbols = SymbolMap() if disk is None else symbol_map.beside(Path(disk.path))
+        watcher = Watcher(self._pc, symbols, tell)
+        self._watchers.append(watcher.poll)
 
     # -- running -------------------------------------------------------------
 
@@ -244,19 +260,21 @@ class Machine:
             self._pc.serial.unwatch(watch)
 
     def _go(self, limit: int | None, served: Callable[[int], None] | None) -> StopRequest:
-        tracer = self._tracer
-        if tracer is None:
+        watchers = self._watchers
+        if not watchers:
             return self._pc.board.run(limit, served)
 
-        def traced(tick: int) -> None:
-            tracer.poll()
+        def watched(tick: int) -> None:
+            for watch in watchers:
+                watch(tick)
             if served is not None:
                 served(tick)
 
         try:
-            return self._pc.board.run(limit, traced)
+            return self._pc.board.run(limit, watched)
         finally:
-            tracer.poll()
+            for watch in watchers:
+                watch(self._pc.clock.now)
 
     def interrupt(self) -> None:
         """Stop a run in progress at the end of its slice. Safe from a signal handler."""

@@ -49,6 +49,7 @@ class RunOptions:
     pace: str | None
     report: Path | None
     trace: Trace | None
+    explain: bool
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -169,6 +170,11 @@ def run_options(function: Function) -> Function:
         click.option(
             "--trace", metavar="KIND[,KIND...][:FILE]", callback=reading(trace),
             help=f"Write a line for each event, to standard error or FILE: {TRACE_KINDS}.",
+        ),
+        click.option(
+            "--explain", is_flag=True,
+            help="Tell on standard output, in sentences, what happens for the first time, where"
+            " it is written, and where to read on.",
         ),
     )  # fmt: skip
     for option in reversed(options):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
+
+import click
 
 from vectoros import __version__
 from vectoros.api import Machine
@@ -23,14 +26,18 @@ from vectoros.commands._options import (
     open_output,
 )
 from vectoros.console import Input, Output
+from vectoros.explain.narrator import Narrator
 from vectoros.files import write_atomic
 from vectoros.guest_view import instruction_at_rip, location
-from vectoros.messages import HINT, PROBLEM, document, put, say
+from vectoros.messages import HINT, PROBLEM, coloured, document, put, say
 from vectoros.session import Limits, Outcome, Session
 from vectoros.trace import check_kinds
 from vectoros.units import TICKS_PER_SECOND, format_ticks
 
 STDIN, STDOUT = 0, 1
+
+PLAIN_WIDTH, WIDEST = 80, 100
+"""Columns of an explained boot: where there is no terminal, and in a wide one."""
 
 DEFAULT_MAX_TICKS = 60 * TICKS_PER_SECOND
 """When there is nobody to stop the machine, and nothing else does."""
@@ -112,8 +119,14 @@ def _run(machine: Machine, options: RunOptions) -> Outcome:
         if options.trace is not None:
             _trace(machine, options.trace, files)
         real_time = terminal if options.pace is None else options.pace == "real"
+        narrator = _narrator(machine, output, options.serial) if options.explain else None
         session = Session(machine, source, output, real_time=real_time, terminal=terminal)
-        return session.run(Limits(options.until, max_ticks))
+        if narrator is not None and options.serial.kind == "stdio":
+            machine.serial.on_byte(narrator.guest_sent)
+        outcome = session.run(Limits(options.until, max_ticks))
+        if narrator is not None:
+            narrator.end()
+        return outcome
 
 
 def _is_terminal(options: RunOptions) -> bool:
@@ -129,6 +142,25 @@ def _serial(serial: Serial, files: ExitStack) -> tuple[Input, Output]:
         return Input(None), Output(None, "null")
     source = Input(None if sys.stdin is None else STDIN)
     return source, Output(None if sys.stdout is None else STDOUT, "standard output")
+
+
+def _narrator(machine: Machine, output: Output, serial: Serial) -> Narrator:
+    """Explain ``machine`` on standard output, among what it prints if that goes there, too."""
+    out = None if sys.stdout is None else STDOUT
+    page = output if serial.kind == "stdio" else Output(out, "standard output")
+
+    def write(line: str) -> None:
+        for byte in f"{line}\n".encode():
+            page.put(byte)
+        page.flush(lambda: True)
+
+    width = min(shutil.get_terminal_size().columns, WIDEST) if page.is_terminal else PLAIN_WIDTH
+    colour = coloured(sys.stdout)
+    narrator = Narrator(
+        write, width=width, dim=lambda text: click.style(text, dim=True) if colour else text
+    )
+    machine.explain(narrator.tell)
+    return narrator
 
 
 def _trace(machine: Machine, trace: Trace, files: ExitStack) -> None:
