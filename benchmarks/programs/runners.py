@@ -47,7 +47,7 @@ _LSR = 5
 
 _FLAT_CODE = 0x00CF_9B00
 _FLAT_DATA = 0x00CF_9300
-_EXIT_DEVICE = ("-device", "isa-debug-exit,iobase=0xf4,iosize=4")
+EXIT_DEVICE = ("-device", "isa-debug-exit,iobase=0xf4,iosize=4")
 _QEMU_DONE = 1
 """What ``isa-debug-exit`` makes of the guest's status 0."""
 
@@ -118,7 +118,7 @@ def _on_qemu(options: tuple[str, ...], image: Image) -> float:
     with tempfile.TemporaryDirectory() as folder:
         kernel = Path(folder, "kernel")
         kernel.write_bytes(image.data)
-        command = [*QEMU_COMMAND, *_EXIT_DEVICE, "-serial", "null", "-kernel", str(kernel)]
+        command = [*QEMU_COMMAND, *EXIT_DEVICE, "-serial", "null", "-kernel", str(kernel)]
         process = subprocess.Popen([*command, *options], stdin=subprocess.DEVNULL)
         with killed_late(process):
             _, status, usage = os.wait4(process.pid, 0)
