@@ -81,6 +81,8 @@ class Device(Stateful):
     def __init__(self, clock: Clock) -> None:
         """Start in the power-on state. A subclass attaches its wires first."""
         self.clock = clock
+        self.timekeeper: Device = self
+        """Whose deadline an access moves: another device's, if this is only a port of that."""
         self.guest_errors = 0
         """Accesses that a guest had no business making. A statistic, not state."""
         self.reset()
@@ -139,6 +141,14 @@ class Device(Stateful):
             if reg is not None:
                 return reg
         return None
+
+    def system_reset(self) -> None:
+        """Follow a reset of the machine, which stays on: the power-on state, unless said here.
+
+        Whoever has something that outlives a reset keeps it: what lies in a battery's
+        care or on a disk, and what the host has sent.
+        """
+        self.reset()
 
     def next_event(self) -> int | None:
         """Return the tick of the device's next own deadline, or None."""
