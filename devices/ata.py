@@ -75,6 +75,12 @@ class Ata(Device):
         super().reset()
         self._drive()
 
+    def sector(self, lba: int) -> bytes | None:
+        """Return a sector as the guest has left it; None if the disk has none such."""
+        if self._overlay is None or lba >= self._overlay.sectors:
+            return None
+        return self._overlay.read(lba)
+
     def check(self, state: object, where: str) -> None:
         """Raise :class:`ValueError` unless ``state`` is one that the disk can get into."""
         super().check(state, where)

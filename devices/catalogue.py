@@ -8,24 +8,38 @@ from vectoros.devices.ata import Ata, AtaControl
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
 from vectoros.devices.exit import Exit
+from vectoros.devices.i8042 import I8042
+from vectoros.devices.i8042_control import I8042Control
 from vectoros.devices.pic import Pic
 from vectoros.devices.pit import Pit
 from vectoros.devices.port61 import Port61
 from vectoros.devices.power import Power
+from vectoros.devices.reset_control import ResetControl
+from vectoros.devices.rtc import Rtc
+from vectoros.devices.system_control import SystemControlA
 from vectoros.devices.uart import Uart
+from vectoros.devices.vbe import Vbe
+from vectoros.devices.vga import Vga
 from vectoros.layout import IRQS, PORTS, Area
 
 MODELS: dict[str, type[Device]] = {
     "pic1": Pic,
     "pit": Pit,
+    "keyboard": I8042,
     "port61": Port61,
+    "keyboard_control": I8042Control,
+    "rtc": Rtc,
+    "system_control": SystemControlA,
     "pic2": Pic,
     "debug_console": DebugConsole,
     "exit": Exit,
+    "vbe": Vbe,
     "ata": Ata,
+    "vga": Vga,
     "com1": Uart,
     "ata_control": AtaControl,
     "power": Power,
+    "reset_control": ResetControl,
 }
 """Name of an area in :data:`vectoros.layout.PORTS` -> the model behind it."""
 

@@ -80,12 +80,15 @@ class Device(Stateful):
             raise TypeError(f"{cls.__name__} declares banks but no bank()")
         cls._readable = decoder(reg for reg in table if reg.access.readable)
         cls._writable = decoder(reg for reg in table if reg.access.writable)
-        cls._plain_reads = plain(cls._readable)
-        cls._plain_writes = plain(cls._writable)
+        finds_itself = cls._find is not Device._find
+        cls._plain_reads = {} if finds_itself else plain(cls._readable)
+        cls._plain_writes = {} if finds_itself else plain(cls._writable)
 
     def __init__(self, clock: Clock) -> None:
         """Start in the power-on state. A subclass attaches its wires first."""
         self.clock = clock
+        self.timekeeper: Device = self
+        """Whose deadline an access moves: another device's, if this is only a port of that."""
         self.guest_errors = 0
         """Accesses that a guest had no business making. A statistic, not state."""
         self.reset()
@@ -151,6 +154,14 @@ class Device(Stateful):
             if reg is not None:
                 return reg
         return None
+
+    def system_reset(self) -> None:
+        """Follow a reset of the machine, which stays on: the power-on state, unless said here.
+
+        Whoever has something that outlives a reset keeps it: what lies in a battery's
+        care or on a disk, and what the host has sent.
+        """
+        self.reset()
 
     def next_event(self) -> int | None:
         """Return the tick of the device's next own deadline, or None."""

@@ -103,6 +103,14 @@ class Uart(Device):
         super().reset()
         self._drive()
 
+    def system_reset(self) -> None:
+        """Follow a reset of the machine: the sender keeps what it sent and nobody has read."""
+        self._clear_receiver()
+        queue = self.queue
+        self.reset()
+        self.queue = queue
+        self._fill()
+
     def adopt(self, state: Mapping[str, Any]) -> None:
         """Take over a checked state, and the line's level with it."""
         super().adopt(state)

@@ -48,6 +48,10 @@ myst_substitutions = {
     "low_memory_end": f"`{layout.LOW_MEMORY_END:#x}`",
     "minimum_ram": f"{layout.MINIMUM_RAM >> 20} MiB",
     "maximum_ram": f"{layout.MAXIMUM_RAM >> 20} MiB",
+    "text_memory": f"`{layout.TEXT_MEMORY:#x}`",
+    "vga_graphics_memory": f"`{layout.VGA_GRAPHICS_MEMORY:#x}`",
+    "framebuffer": f"`{layout.FRAMEBUFFER:#x}`",
+    "framebuffer_size": f"{layout.FRAMEBUFFER_SIZE >> 20} MiB",
     "inta_page": f"`{layout.INTA_PAGE:#x}`",
     "physical_bits": str(layout.PHYSICAL_ADDRESS_BITS),
 }

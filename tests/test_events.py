@@ -215,6 +215,16 @@ def test_a_floor_is_kept_only_while_it_is_later_than_the_deadline() -> None:
     assert rig.queue.state() == {}
 
 
+def test_an_access_to_a_port_of_another_device_moves_that_devices_deadline() -> None:
+    rig = Rig()
+    rig.b.timekeeper = rig.a
+    rig.a.due = 50
+    rig.queue.accessed(rig.b, rig.clock)
+    assert (rig.queue.next, rig.queue.state()) == (REACTION_TICKS, {"a": REACTION_TICKS})
+    rig.fire(REACTION_TICKS)
+    assert rig.log == [("a", REACTION_TICKS)]
+
+
 def test_a_deadline_beyond_all_time_is_none() -> None:
     rig = Rig()
     rig.access(rig.a, NEVER + 1)

@@ -15,6 +15,7 @@ from vectoros.layout import (
     MINIMUM_RAM,
     PHYSICAL_ADDRESS_BITS,
     PORTS,
+    VIDEO_MEMORY,
     Area,
     port_area,
 )
@@ -48,8 +49,17 @@ def test_the_pc_keeps_its_ports(name: str, base: int, size: int) -> None:
 
 
 def test_interrupts_are_those_of_the_pc_and_belong_to_devices() -> None:
-    assert IRQS == {"pit": 0, "cascade": 2, "com1": 4, "ata": 14}
-    assert set(IRQS) - {"cascade"} <= {area.name for area in PORTS}
+    assert IRQS == {
+        "pit": 0,
+        "keyboard": 1,
+        "cascade": 2,
+        "com1": 4,
+        "rtc": 8,
+        "mouse": 12,
+        "ata": 14,
+    }
+    # The mouse is behind the keyboard's controller.
+    assert set(IRQS) - {"cascade", "mouse"} <= {area.name for area in PORTS}
 
 
 def test_the_smallest_machine_holds_a_boot_sector_below_640_kib() -> None:
@@ -58,6 +68,13 @@ def test_the_smallest_machine_holds_a_boot_sector_below_640_kib() -> None:
 
 def test_ram_ends_below_the_hole_where_a_pc_has_its_devices() -> None:
     assert MINIMUM_RAM < MAXIMUM_RAM <= 4 * GIB - 256 * 2**20
+
+
+def test_video_memory_is_whole_pages_above_ram_and_below_what_a_pc_has_at_the_top() -> None:
+    assert (VIDEO_MEMORY.base, VIDEO_MEMORY.size) == (0xE000_0000, 8 * 2**20)
+    assert VIDEO_MEMORY.base >= MAXIMUM_RAM
+    assert VIDEO_MEMORY.last < 0xFE00_0000
+    assert VIDEO_MEMORY.base % PAGE_SIZE == VIDEO_MEMORY.size % PAGE_SIZE == 0
 
 
 def test_the_acknowledge_page_is_one_page_that_the_cpu_can_address_and_no_ram_reaches() -> None:

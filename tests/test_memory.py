@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vectoros.errors import ConfigError, InvariantError
+from vectoros.layout import Area
 from vectoros.memory import CpuMemory, Memory, Rom
 from vectoros.units import MIB, PAGE_SIZE, PhysAddr
 
 RAM = MIB
+VIDEO = Area("video memory", 0x4000_0000, 4 * PAGE_SIZE, "a second piece of RAM")
 ROM = Rom("bios", PhysAddr(RAM + PAGE_SIZE), bytes(range(256)) * 16)
 
 
@@ -120,3 +122,70 @@ def test_the_map_is_fixed_once_the_cpu_has_it() -> None:
     memory, _ = make()
     with pytest.raises(InvariantError, match=r"bios at 0x101000..0x101fff was added after the CPU"):
         memory.add_rom(ROM)
+
+
+# A second piece of RAM.
+
+
+def with_video() -> tuple[Memory, list[tuple[int, int]]]:
+    memory = Memory(RAM, VIDEO)
+    heard: list[tuple[int, int]] = []
+    memory.on_write(lambda address, size: heard.append((address, size)))
+    return memory, heard
+
+
+@given(st.integers(-9, 9), st.sampled_from([0, VIDEO.size, VIDEO.size // 2]), st.binary(max_size=9))
+def test_a_second_piece_of_ram_keeps_what_falls_into_it(shift: int, at: int, data: bytes) -> None:
+    memory, heard = with_video()
+    address = VIDEO.base + at + shift
+    memory.write(address, data)
+    space = bytearray(b"\xff" * 16 + bytes(VIDEO.size) + b"\xff" * 32)
+    kept = range(max(address, VIDEO.base), min(address + len(data), VIDEO.last + 1))
+    for each in kept:
+        space[16 + each - VIDEO.base] = data[each - address]
+    assert memory.read(VIDEO.base - 16, len(space)) == space
+    assert memory.read(VIDEO.base, VIDEO.size) == space[16:-32]
+    assert heard == ([(kept[0], len(kept))] if kept else [])
+    assert memory.read(0, RAM) == bytes(RAM)
+    assert memory.read(RAM, 8) == b"\xff" * 8
+
+
+def test_the_second_piece_lies_behind_the_first_in_the_store() -> None:
+    memory, _ = with_video()
+    memory.write(VIDEO.base + 5, b"pixel")
+    assert memory.ram.size == RAM + VIDEO.size
+    assert bytes(memory.ram.view[RAM + 5 : RAM + 10]) == b"pixel"
+    assert memory.offset(VIDEO.base, VIDEO.size) == RAM
+    assert memory.offset(VIDEO.base, VIDEO.size + 1) is None
+    assert memory.offset(VIDEO.base - 1, 2) is None
+    assert memory.offset(RAM - 1, 2) is None
+    pages = [0, 255, 256, 259]
+    base = VIDEO.base // PAGE_SIZE
+    assert memory.physical_pages(pages) == [0, 255, base, base + 3]
+    assert memory.physical_pages([]) == []
+
+
+def test_clearing_touches_only_pages_that_hold_something() -> None:
+    memory, heard = with_video()
+    for page in (0, 1, 3):
+        memory.write(VIDEO.base + page * PAGE_SIZE, b"\1" * PAGE_SIZE)
+    heard.clear()
+    memory.clear(VIDEO.base + 8, 3 * PAGE_SIZE)
+    assert heard == [(VIDEO.base + 8, PAGE_SIZE - 8), (VIDEO.base + PAGE_SIZE, PAGE_SIZE),
+                     (VIDEO.base + 3 * PAGE_SIZE, 8)]  # fmt: skip
+    left = memory.read(VIDEO.base, VIDEO.size)
+    assert left == b"\1" * 8 + bytes(3 * PAGE_SIZE) + b"\1" * (PAGE_SIZE - 8)
+    assert 256 + 2 not in memory.ram.dirty()
+
+
+def test_a_rom_in_the_second_piece_is_refused() -> None:
+    memory = Memory(RAM, VIDEO)
+    rom = Rom("vga", PhysAddr(VIDEO.base + PAGE_SIZE), bytes(PAGE_SIZE))
+    sentence = f"{rom} overlaps video memory at 0x40000000..0x40003fff"
+    with pytest.raises(ConfigError, match=f"^{re.escape(sentence)}$"):
+        memory.add_rom(rom)
+
+
+def test_pieces_of_ram_that_overlap_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"video memory at \S+ overlaps ram at 0x0\.\.0x40000fff"):
+        Memory(VIDEO.base + PAGE_SIZE, VIDEO)

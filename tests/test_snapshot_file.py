@@ -179,8 +179,11 @@ FOREIGN = "is not a snapshot that VectorOS wrote: "
         ({"pages": b"\0\0\0"}, "its list of pages is cut short"),
         ({"pages": struct.pack("<2I", 255, 7)}, "its page numbers are not in order"),
         ({"pages": struct.pack("<2I", 7, 7)}, "its page numbers are not in order"),
-        ({"pages": struct.pack("<2I", 7, 256)}, "page 256 is not one of 1048576 bytes of RAM"),
-        ({"fingerprint": {"memory": -1}}, "page 255 is not one of -1 bytes of RAM"),
+        (
+            {"pages": struct.pack("<2I", 7, 256 + 2048)},
+            "page 2304 is not one of 1048576 bytes of RAM and 8388608 of video memory",
+        ),
+        ({"fingerprint": {"memory": -(1 << 23)}}, "page 255 is not one of -8388608 bytes of RAM"),
         ({"pages": struct.pack("<I", 7)}, "its pages do not unpack to 4096 bytes"),
         ({"pages": struct.pack("<3I", 7, 8, 9)}, "its pages do not unpack to 12288 bytes"),
         ({"history": {}}, "its serial output is not bytes"),

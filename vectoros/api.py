@@ -15,32 +15,31 @@ import os
 import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
 from vectoros import report, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
+from vectoros.boot_sector import BootSector
 from vectoros.clock import Clock
-from vectoros.config import Config, memory_size
-from vectoros.cpu.bits import Gpr
+from vectoros.config import RTC_START, Config, memory_size, rtc_start
 from vectoros.cpu.registers import Registers
-from vectoros.cpu.selftest import reset_real_mode
 from vectoros.crash import Crash, crash_of
 from vectoros.disk import DiskImage
 from vectoros.errors import BadFileError, UsageError
 from vectoros.explain.watcher import Event, Watcher
-from vectoros.layout import BOOT_SECTOR
+from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
+from vectoros.mouse import Mouse
 from vectoros.pc import Milestone, Pc
+from vectoros.screen import Screen
 from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot, SnapshotError
 from vectoros.symbol_map import SymbolMap
 from vectoros.trace import Tracer
 from vectoros.units import format_ticks, parse_duration, ticks_for
-
-BIOS_DISK = 0x80
-"""DL as a BIOS hands it to a boot sector: the first hard disk."""
 
 
 class ExpectError(AssertionError):
@@ -94,15 +93,16 @@ class Machine:
     """A PC. Use it as a context manager, or :meth:`close` it."""
 
     def __init__(self, config: Config | None = None, disk: DiskImage | None = None) -> None:
-        """Switch on the machine that ``config`` describes; no code is loaded yet.
+        """Switch on the machine that ``config`` describes, with ``disk`` in its drive.
 
-        The CPU stands in real mode before 0000:7C00, where a BIOS would have put code.
+        The CPU stands in real mode before 0000:7C00, where a BIOS would have put the
+        boot sector. Without a disk, or with one that has none, no code is loaded yet.
         """
-        self._pc = Pc(config or Config(), disk)
-        reset_real_mode(self.cpu, BOOT_SECTOR)
-        self._pc.cpu.registers_changed()
+        self._pc = Pc(config or Config(), disk, BootSector())
         self._watchers: list[Callable[[int], None]] = []
         self.serial = Serial(self, self._pc)
+        self.keyboard = Keyboard(self._pc)
+        self.mouse = Mouse(self._pc)
 
     @classmethod
     def from_image(
@@ -111,19 +111,21 @@ class Machine:
         *,
         memory: int | str = "64M",
         engine: str = "auto",
+        rtc: datetime | str = RTC_START,
+        reboot: bool = True,
     ) -> Self:
         """Return a machine about to boot the disk image at ``path``.
 
         As a BIOS would leave it: the first sector at 0000:7C00, real mode, DL 80h.
+        ``rtc`` is what its clock tells at first, such as ``2030-05-01T12:00:00``.
+        When the guest resets it, it boots again, or stops if ``reboot`` is false.
         """
-        config = Config(memory=memory_size(memory), engine=engine)
+        config = Config(
+            memory=memory_size(memory), engine=engine, rtc=rtc_start(rtc), reboot=reboot
+        )
         disk = DiskImage(path)
-        sector = disk.boot_sector()
-        machine = cls(config, disk)
-        machine.memory.write(BOOT_SECTOR, sector)
-        machine.cpu.gpr[Gpr.RDX] = BIOS_DISK
-        machine._pc.cpu.registers_changed()
-        return machine
+        disk.boot_sector()  # refuse what no BIOS would boot
+        return cls(config, disk)
 
     @classmethod
     def from_snapshot(
@@ -132,6 +134,7 @@ class Machine:
         *,
         disk: str | os.PathLike[str] | None = None,
         engine: str = "auto",
+        reboot: bool = True,
     ) -> Self:
         """Return the machine that :meth:`save` wrote to ``path``, as it was then.
 
@@ -140,7 +143,7 @@ class Machine:
         saved = snapshot_file.load(path)
         memory = cast(int, saved.fingerprint["memory"])  # as load() has checked
         try:
-            config = Config(memory=memory, engine=engine)
+            config = Config(memory=memory, engine=engine, reboot=reboot)
         except UsageError as reason:
             raise BadFileError(path, f"is of no machine that can be built: {reason}") from None
         machine = cls(config, _disk_of(saved, path, disk))
@@ -172,6 +175,12 @@ class Machine:
     def memory(self) -> Memory:
         """Guest-physical memory."""
         return self._pc.memory
+
+    @property
+    def screen(self) -> Screen:
+        """What the display shows: its pixels, or its text."""
+        pc = self._pc
+        return Screen(pc.memory, pc.vga, pc.vbe, pc.clock)
 
     @property
     def pc(self) -> Pc:

@@ -10,7 +10,8 @@ is due, set the interrupt line, repeat. Four rules keep it deterministic
     B3  The interrupt vector is fetched at the very boundary of delivery.
     B4  What the host waits for (a text, a tick) stops the loop and leaves no
         trace in the machine. What the guest brings about is final: from then on
-        the machine stands still at that tick, in every later run.
+        the machine stands still at that tick, in every later run. Only a reset may
+        start it anew.
 
 Whatever the loop needs to go on from here is in :meth:`Board.state`.
 """
@@ -47,13 +48,18 @@ class Reason(Enum):
     MATCH = "text matched"
     EXIT = "exit device"
     POWER_OFF = "powered off"
+    RESET = "reset"
     TRIPLE_FAULT = "triple fault"
     IDLE = "idle for ever"
     INTERRUPTED = "interrupted"
 
 
-FINAL = frozenset({Reason.EXIT, Reason.POWER_OFF, Reason.TRIPLE_FAULT})
-"""Ends that the guest brings about. They belong to the machine's state."""
+FINAL = frozenset({Reason.EXIT, Reason.POWER_OFF, Reason.RESET, Reason.TRIPLE_FAULT})
+"""Ends that the guest brings about. They belong to the machine's state.
+
+A reset is the end of what runs. Where :meth:`Board.on_reset` has said how to go on,
+the machine does.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +113,11 @@ class Board(Stateful):
         self.mmio = Bus("memory", 1 << PHYSICAL_ADDRESS_BITS, self._accessed)
         self.interrupts = 0
         """Interrupt-acknowledge cycles so far; a statistic, not state."""
+        self.resets = 0
+        """Resets that the guest made so far; a statistic, not state."""
         self.slice_ticks = SLICE_TICKS
         """Length of a slice at most. A choice of the host's: the guest cannot tell."""
+        self._power_on: Callable[[], None] | None = None
         self._host_stop: StopRequest | None = None
         self._accesses_left = 0
         self._accessing = False
@@ -118,9 +127,18 @@ class Board(Stateful):
         """Take the CPU, the interrupt controller, and every device in their fixed order."""
         self.cpu = cpu
         self.pic = pic
+        self._devices = devices
         self.events = EventQueue(devices)
         self.reset()
         pic.output.connect(self._intr_changed)
+
+    def on_reset(self, power_on: Callable[[], None]) -> None:
+        """Let the machine run on when the guest resets it, once ``power_on`` has been called.
+
+        By then every device is reset; it starts the CPU. RAM and the clock go on.
+        Nobody having said so, a reset is a final stop.
+        """
+        self._power_on = power_on
 
     # -- what the CPU meets --------------------------------------------------
 
@@ -261,9 +279,11 @@ class Board(Stateful):
 
     def _due_stop(self, end: int) -> StopRequest | None:
         """Do what is due now; return what stops the machine, if something does."""
-        now = self.clock.now
-        if self.guest_stop is not None and self.guest_stop.tick <= now:
-            return self.guest_stop
+        now, stop = self.clock.now, self.guest_stop
+        if stop is not None and stop.tick <= now:
+            if stop.reason is not Reason.RESET or self._power_on is None:
+                return stop
+            self._restart(self._power_on)
         self._fire(now)
         if self._host_stop is not None and self._host_stop.tick <= now:
             return self._host_stop
@@ -271,6 +291,14 @@ class Board(Stateful):
             self._interrupted = False
             return StopRequest(now, Reason.INTERRUPTED)
         return StopRequest(now, Reason.TICK) if now >= end else None
+
+    def _restart(self, power_on: Callable[[], None]) -> None:
+        """Reset everything but RAM and the clock. What was on its way never comes."""
+        for device in self._devices:
+            device.system_reset()
+        self.reset()
+        self.resets += 1
+        power_on()
 
     def _fire(self, now: int) -> None:
         """Do everything that is due: devices first, then the INTR pin."""

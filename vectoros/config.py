@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from vectoros.errors import UsageError
 from vectoros.layout import MAXIMUM_RAM, MINIMUM_RAM
 from vectoros.units import MIB, PAGE_SIZE, parse_size
 
 ENGINES = ("auto", "fast", "portable")
+
+RTC_START = datetime(2026, 1, 1)
+"""What the real-time clock tells at power-on, in UTC, unless told otherwise.
+
+Fixed, as a run must not depend on the day of the host.
+"""
+
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?Z?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,12 @@ class Config:
     engine: str = "auto"
     """One of :data:`ENGINES`."""
 
+    rtc: datetime = RTC_START
+    """What the real-time clock tells at power-on: whole seconds, UTC."""
+
+    reboot: bool = True
+    """Whether the machine goes on when the guest resets it. If not, that is a stop."""
+
     def __post_init__(self) -> None:
         """Raise :class:`UsageError` if no such machine can be built."""
         if not MINIMUM_RAM <= self.memory <= MAXIMUM_RAM:
@@ -32,6 +48,8 @@ class Config:
             raise UsageError(f"--memory must be a multiple of {PAGE_SIZE} bytes, not {self.memory}")
         if self.engine not in ENGINES:
             raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
+        if self.rtc.tzinfo is not None or self.rtc.microsecond:
+            raise UsageError(f"--rtc must be whole seconds in UTC, without a zone, not {self.rtc}")
 
 
 def memory_size(size: int | str) -> int:
@@ -42,3 +60,17 @@ def memory_size(size: int | str) -> int:
         return parse_size(size)
     except ValueError as reason:
         raise UsageError(f"--memory: {reason}") from None
+
+
+def rtc_start(moment: datetime | str) -> datetime:
+    """Return ``moment``, given as such or as text such as ``2030-05-01T12:00:00``."""
+    if isinstance(moment, datetime):
+        return moment
+    if _MOMENT.fullmatch(moment):
+        try:
+            return datetime.fromisoformat(moment.removesuffix("Z"))
+        except ValueError as reason:
+            raise UsageError(f"--rtc: {moment!r} is on no calendar: {reason}") from None
+    raise UsageError(
+        f"--rtc: a date and time is written 2030-05-01T12:00:00 and is UTC, not {moment!r:.60}"
+    )

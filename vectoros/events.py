@@ -53,8 +53,8 @@ class EventQueue(Stateful):
 
     def accessed(self, device: Device, clock: Clock) -> None:
         """Take note that the CPU has just accessed ``device``."""
-        index = self._index[id(device)]
-        due = _deadline(device)
+        index = self._index[id(device.timekeeper)]
+        due = _deadline(self._devices[index])
         if due == self._due[index]:
             return
         self._due[index] = due

@@ -37,18 +37,33 @@ class Area:
 PORTS: tuple[Area, ...] = (
     Area("pic1", 0x20, 2, "8259A interrupt controller, master"),
     Area("pit", 0x40, 4, "8254 interval timer"),
+    Area("keyboard", 0x60, 1, "8042 data port: keyboard and mouse"),
     Area("port61", 0x61, 1, "system control port B: speaker gate, timer 2 output"),
+    Area("keyboard_control", 0x64, 1, "8042 status and commands"),
+    Area("rtc", 0x70, 2, "MC146818 real-time clock and CMOS RAM: index, data"),
+    Area("system_control", 0x92, 1, "system control port A: A20 gate, fast reset"),
     Area("pic2", 0xA0, 2, "8259A interrupt controller, slave"),
     Area("debug_console", 0xE9, 1, "debug console: each line is a milestone"),
     Area("exit", 0xF4, 4, "exit device: a byte written stops the machine with that status"),
+    Area("vbe", 0x1CE, 4, "Bochs VBE: index, data, and data again at an even port"),
     Area("ata", 0x1F0, 8, "ATA command block, primary channel"),
+    Area("vga", 0x3B0, 0x30, "VGA: text mode, and the colors of modes with 8 bits"),
     Area("com1", 0x3F8, 8, "16550A UART: the console"),
     Area("ata_control", 0x3F6, 1, "ATA device control and alternate status, primary channel"),
     Area("power", 0x604, 2, "ACPI PM1a control: SLP_EN with SLP_TYP 5 switches off"),
+    Area("reset_control", 0xCF9, 1, "reset control: bit 2 from 0 to 1 resets the machine"),
 )
 """I/O ports, by device."""
 
-IRQS: dict[str, int] = {"pit": 0, "cascade": 2, "com1": 4, "ata": 14}
+IRQS: dict[str, int] = {
+    "pit": 0,
+    "keyboard": 1,
+    "cascade": 2,
+    "com1": 4,
+    "rtc": 8,
+    "mouse": 12,
+    "ata": 14,
+}
 """Inputs of the two interrupt controllers: 0-7 the master's, 8-15 the slave's."""
 
 BOOT_SECTOR = 0x7C00
@@ -63,6 +78,17 @@ MAXIMUM_RAM = 3072 * MIB
 
 PHYSICAL_ADDRESS_BITS = 40
 """Width of a physical address on the emulated CPU (Unicorn 2.1.4, ``TCG_PHYS_ADDR_BITS``)."""
+
+VGA_GRAPHICS_MEMORY = 0xA_0000
+TEXT_MEMORY = 0xB_8000
+"""Where the VGA shows dots, and characters with colors, from (IBM VGA). RAM, here."""
+
+FRAMEBUFFER = 0xE000_0000
+FRAMEBUFFER_SIZE = 8 * MIB
+"""Enough for 1920x1080 in 32 bits; QEMU's VGA has 16 MiB."""
+
+VIDEO_MEMORY = Area("video memory", FRAMEBUFFER, FRAMEBUFFER_SIZE, "linear framebuffer")
+"""Where the memory that the screen shows in graphics modes lies: RAM, to the CPU."""
 
 INTA_PAGE = 0xFE_0000_0000
 """A page that only the CPU's interrupt-acknowledge cycle reads. Not decoded for programs."""

@@ -8,23 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from vectoros.board import Board, Reason
 from vectoros.clock import Clock
+from vectoros.cmos import cmos_contents
 from vectoros.config import Config
+from vectoros.cpu.power_on import power_on
 from vectoros.cpu.selftest import make_cpu
 from vectoros.devices.ata import Ata, AtaControl
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
 from vectoros.devices.exit import Exit
+from vectoros.devices.i8042 import I8042
+from vectoros.devices.i8042_control import I8042Control
 from vectoros.devices.pic_pair import PicPair
 from vectoros.devices.pit import Pit
 from vectoros.devices.port61 import Port61
 from vectoros.devices.power import Power
+from vectoros.devices.reset_control import ResetControl
+from vectoros.devices.rtc import Rtc
+from vectoros.devices.system_control import SystemControlA
 from vectoros.devices.uart import Uart
+from vectoros.devices.vbe import Vbe
+from vectoros.devices.vga import Vga
 from vectoros.disk import DiskImage
-from vectoros.layout import IRQS, port_area
+from vectoros.layout import FRAMEBUFFER, FRAMEBUFFER_SIZE, IRQS, VIDEO_MEMORY, port_area
 from vectoros.memory import Memory
 from vectoros.serial_port import SerialPort
 
@@ -37,15 +46,27 @@ class Milestone:
     text: str
 
 
+class Firmware(Protocol):
+    """What the machine starts with."""
+
+    def place(self, pc: Pc) -> None:
+        """Put into RAM and registers what must be there when the CPU starts.
+
+        The CPU has just been reset. This is called at power-on, and again after every
+        reset of the machine: RAM then has what the guest left in it.
+        """
+
+
 class Pc:
     """A whole machine, switched on and not yet started."""
 
-    def __init__(self, config: Config, disk: DiskImage | None) -> None:
+    def __init__(self, config: Config, disk: DiskImage | None, firmware: Firmware) -> None:
         """Build the machine that ``config`` describes, with ``disk`` in its drive."""
         self.config = config
         self.disk = disk
+        self.firmware = firmware
         self.clock = Clock()
-        self.memory = Memory(config.memory)
+        self.memory = Memory(config.memory, VIDEO_MEMORY)
         self.board = Board(self.clock)
         self.serial = SerialPort()
         self.milestones: list[Milestone] = []
@@ -56,25 +77,72 @@ class Pc:
             self.board.ports.attach(port_area(device.name), device)
         self.cpu = make_cpu(config.engine, self.memory, self.board, self.clock)
         self.board.plug(self.cpu, self.pic, self.devices)
+        if config.reboot:
+            self.board.on_reset(self.power_on)
+        self.power_on()
 
     def _devices(self) -> list[Device]:
         clock, board = self.clock, self.board
         self.uart = Uart(clock, irq=self.pic.input(IRQS["com1"]), transmit=self.serial.transmit)
         self.uart.name = "com1"
         pit = Pit(clock, irq=self.pic.input(IRQS["pit"]))
-        ata = Ata(clock, irq=self.pic.input(IRQS["ata"]), disk=self.disk)
+        self.ata = Ata(clock, irq=self.pic.input(IRQS["ata"]), disk=self.disk)
         return [
             self.pic.master,
             self.pic.slave,
             pit,
             Port61(clock, pit=pit),
+            *self._keyboard(),
+            self._rtc(),
+            SystemControlA(clock, reset=self.request_reset),
             self.uart,
-            ata,
-            AtaControl(clock, ata=ata),
+            self.ata,
+            AtaControl(clock, ata=self.ata),
+            *self._display(),
             DebugConsole(clock, deliver=self._milestone),
             Exit(clock, stop=lambda code: board.request_stop(Reason.EXIT, code)),
             Power(clock, power_off=lambda: board.request_stop(Reason.POWER_OFF)),
+            ResetControl(clock, reset=self.request_reset),
         ]
+
+    def _display(self) -> tuple[Device, Device]:
+        self.vga = Vga(self.clock)
+        self.vbe = Vbe(
+            self.clock,
+            memory=FRAMEBUFFER_SIZE,
+            clear=lambda size: self.memory.clear(FRAMEBUFFER, size),
+        )
+        return self.vga, self.vbe
+
+    def _keyboard(self) -> tuple[Device, Device]:
+        self.i8042 = I8042(
+            self.clock,
+            keyboard_irq=self.pic.input(IRQS["keyboard"]),
+            mouse_irq=self.pic.input(IRQS["mouse"]),
+            reset_machine=self.request_reset,
+        )
+        control = I8042Control(self.clock, controller=self.i8042)
+        self.i8042.name, control.name = "keyboard", "keyboard_control"
+        return self.i8042, control
+
+    def _rtc(self) -> Rtc:
+        sectors = None if self.disk is None else self.disk.sectors
+        return Rtc(
+            self.clock,
+            irq=self.pic.input(IRQS["rtc"]),
+            start=self.config.rtc,
+            contents=cmos_contents(self.config.memory, sectors),
+        )
+
+    def power_on(self) -> None:
+        """Start the CPU: registers as after RESET, and what the firmware puts in place."""
+        power_on(self.cpu)
+        self.firmware.place(self)
+        self.cpu.registers_changed()
+
+    def request_reset(self) -> None:
+        """Reset the machine: from an access at REACTION_TICKS from now, else at once."""
+        self.board.request_stop(Reason.RESET)
 
     def on_milestone(self, listener: Callable[[Milestone], None]) -> None:
         """Call ``listener`` with each milestone from now on."""

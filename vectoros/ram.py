@@ -1,5 +1,9 @@
 """Guest RAM: one host mapping, shared zero-copy by the CPU engine and numpy.
 
+Video memory is a part of it. Page numbers count from the mapping's beginning, and
+so do those of snapshots and state hashes: main memory first, then the other pieces
+(vectoros/memory.py says which physical addresses lead to which).
+
 Promises:
 
     R1  The mapping never moves, so every pointer and view into it stays valid
@@ -79,7 +83,7 @@ class RamCheckpoint:
 
 
 class Ram(ABC, Generic[B]):
-    """``size`` bytes of guest RAM from physical address 0, all zero at first."""
+    """``size`` bytes of guest RAM, all zero at first."""
 
     def __init__(self, size: int, base: B) -> None:
         """Map ``size`` bytes, a multiple of the page size, without touching them."""
@@ -148,6 +152,11 @@ class Ram(ABC, Generic[B]):
                 found[page] = hashlib.sha256(data).digest()
         return dict(sorted(found.items()))
 
+    def pages_in_use(self, first: int, end: int) -> list[int]:
+        """Return, in order, the pages from ``first`` to ``end`` - 1 that may not be all zero."""
+        pages = {*self._base.digests, *self.dirty().tolist()}
+        return sorted(page for page in pages if first <= page < end)
+
     def digest(self) -> bytes:
         """Return the SHA-256 of the list of (page number, page digest)."""
         whole = hashlib.sha256()
@@ -205,14 +214,17 @@ def _lazy_flags() -> dict[str, int]:
     return {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
 
 
-def make_ram(size: int) -> Ram[Any]:
-    """Return the fastest kind of RAM that this host offers; :class:`UsageError` if it has none."""
+def make_ram(size: int, further: int = 0) -> Ram[Any]:
+    """Return ``size`` bytes, and ``further`` ones behind them, of the fastest kind there is.
+
+    Raises :class:`UsageError` if this host has not so much.
+    """
     try:
         if sys.platform == "linux":
             from vectoros.ram_linux import MemfdRam
 
             if MemfdRam.available():
-                return MemfdRam(size)
-        return ArrayRam(size)
+                return MemfdRam(size + further)
+        return ArrayRam(size + further)
     except (OSError, MemoryError) as reason:
         raise UsageError(f"--memory {size // MIB}M is more than this host has: {reason}") from None

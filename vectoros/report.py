@@ -36,6 +36,7 @@ def run_report(pc: Pc, stop: StopRequest) -> dict[str, Any]:
         "traps": {vector_name(vector): n for vector, n in sorted(counters.traps.items()) if n},
         "syscalls": counters.syscalls,
         "interrupts": pc.board.interrupts,
+        "resets": pc.board.resets,
         "ports": _sorted(pc.board.ports.accesses),
         "mmio": _sorted(pc.board.mmio.accesses),
         "holes": {"port": _holes(pc.board.ports), "memory": _holes(pc.board.mmio)},

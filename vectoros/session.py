@@ -19,6 +19,7 @@ from types import FrameType
 from vectoros.api import Machine
 from vectoros.board import Reason, StopRequest
 from vectoros.console import KEYS, PATIENCE_S, Input, Keyboard, Output, RawTerminal
+from vectoros.display.terminal import TerminalDisplay
 from vectoros.events import NEVER
 from vectoros.messages import HINT, say
 from vectoros.pacing import Pacer, SliceLength
@@ -62,18 +63,27 @@ class Session:
     """A machine, its console, and whoever sits there."""
 
     def __init__(
-        self, machine: Machine, source: Input, output: Output, *, real_time: bool, terminal: bool
+        self,
+        machine: Machine,
+        source: Input,
+        output: Output,
+        *,
+        real_time: bool,
+        terminal: bool,
+        display: TerminalDisplay | None = None,
     ) -> None:
         """Join ``machine`` to ``source`` and ``output``.
 
         With ``real_time`` an idle machine waits for the host's clock. ``terminal``
-        says that a person types on standard input.
+        says that a person types on standard input. With ``display`` that is what
+        shows the screen, and input goes to the PC's keyboard instead of ``machine.serial``.
         """
         self._machine = machine
         self._source = source
         self._output = output
         self._terminal = terminal
         self._keyboard = Keyboard(self._quit, lambda: say(KEYS, HINT))
+        self._display = display
         self._real_time = real_time
         self._signal: int | None = None
         self._slices = SliceLength(machine.pc.board.slice_ticks)
@@ -84,18 +94,23 @@ class Session:
         with ExitStack() as stack:
             stack.enter_context(self._signals())
             if self._terminal:
-                megabytes = self._machine.pc.config.memory // MIB
-                say(
-                    f"{self._machine.engine} engine, {megabytes} MiB; "
-                    "Ctrl-C stops it, Ctrl-A h shows more keys",
-                    HINT,
-                )
+                self._greet()
                 stack.enter_context(RawTerminal(sys.stdin.fileno()))
+            if self._display is not None:
+                stack.enter_context(self._display)
             stop = self._run(limits)
             self._output.flush(lambda: self._signal is not None)
         output = self._output
         line_open = output.line_open and output.is_terminal
-        return Outcome(stop, self._signal, output.closed, self._terminal, line_open)
+        unseen = self._display is not None and self._display.closed
+        return Outcome(stop, self._signal, output.closed or unseen, self._terminal, line_open)
+
+    def _greet(self) -> None:
+        keys = "Ctrl-] or Ctrl-C stops it"
+        if self._display is None:
+            keys = "Ctrl-C stops it, Ctrl-A h shows more keys"
+        megabytes = self._machine.pc.config.memory // MIB
+        say(f"{self._machine.engine} engine, {megabytes} MiB; {keys}", HINT)
 
     def _run(self, limits: Limits) -> StopRequest:
         start = self._machine.clock.now
@@ -126,7 +141,8 @@ class Session:
         self._slice_began = clock.now, time.perf_counter()
 
     def _must_stop(self) -> bool:
-        return self._signal is not None or self._output.closed
+        unseen = self._display is not None and self._display.closed
+        return self._signal is not None or self._output.closed or unseen
 
     def _idle(self, tick: int) -> None:
         """Spend the host time that the idle time up to ``tick`` should take."""
@@ -155,7 +171,7 @@ class Session:
             data = self._read(min(left, PATIENCE_S))
             clock.set(max(clock.now, min(self._pacer.tick(), tick)))
             if data:
-                self._machine.serial.send(data)
+                self._type(data)
                 return True
         return False
 
@@ -163,14 +179,22 @@ class Session:
         """Type what is there or comes within ``wait_s``; return whether that was anything."""
         data = self._read(wait_s)
         if data:
-            self._machine.serial.send(data)
+            self._type(data)
         return bool(data)
+
+    def _type(self, data: bytes) -> None:
+        if self._display is None:
+            self._machine.serial.send(data)
+        elif self._display.type(data):
+            self._quit()
 
     def _read(self, wait_s: float) -> bytes:
         """Return what the guest shall get of what is there or comes within ``wait_s``."""
+        if self._display is not None:
+            self._display.refresh()  # here, because whoever waits comes by again and again
+            return self._source.read(wait_s) if self._source.open else _slept(wait_s)
         if not self._source.open or len(self._machine.pc.uart.queue) >= TYPED_AHEAD_BYTES:
-            time.sleep(wait_s)
-            return b""
+            return _slept(wait_s)
         data = self._source.read(wait_s)
         return self._keyboard.filter(data) if self._terminal else data
 
@@ -199,3 +223,9 @@ class Session:
             raise KeyboardInterrupt
         self._signal = number
         self._machine.interrupt()
+
+
+def _slept(seconds: float) -> bytes:
+    """Wait, and return what comes from nobody."""
+    time.sleep(seconds)
+    return b""

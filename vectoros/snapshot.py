@@ -183,8 +183,9 @@ def _check_names(table: object, names: Sequence[str], where: str) -> None:
 
 
 def _restore_ram(machine: Machine, ram: RamCheckpoint | RamContents) -> None:
+    memory = machine.memory
     if isinstance(ram, RamCheckpoint):
-        changed = machine.memory.ram.restore(ram).tolist()
+        changed = memory.physical_pages(memory.ram.restore(ram))
     else:
-        changed = machine.memory.ram.replace(ram.contents())
+        changed = memory.physical_pages(memory.ram.replace(ram.contents()))
     machine.cpu.pages_changed(changed)

@@ -6,11 +6,11 @@
     8       32    SHA-256 of everything behind it
     40      8     length of the head, little endian
     48            the head: a table (vectoros.codec), see below
-    then          pages of RAM, 4096 bytes each, as one zlib stream
+    then          pages of RAM and video memory, 4096 bytes each, as one zlib stream
 
 The head has ``version``, the project's; ``fingerprint``, ``state`` and
 ``history`` of the snapshot; and ``pages``, the numbers of the pages that follow,
-in order, four bytes each, little endian.
+in order, four bytes each, little endian; video memory counts on behind RAM.
 
 A file is untrusted: every length is checked against what is there, and the pages
 stay packed until a machine that has so much RAM asks for them.
@@ -30,6 +30,7 @@ from vectoros import __version__
 from vectoros.codec import decode, encode
 from vectoros.errors import BadFileError
 from vectoros.files import reading, write_atomic
+from vectoros.layout import FRAMEBUFFER_SIZE
 from vectoros.snapshot import Snapshot
 from vectoros.units import KIB, MIB, PAGE_SIZE
 
@@ -64,11 +65,14 @@ class PackedPages:
         return dict(zip(self.numbers, pages, strict=True))
 
     def check(self, memory: int) -> None:
-        """Raise :class:`ValueError` unless these are pages of ``memory`` bytes of RAM."""
+        """Raise :class:`ValueError` unless a machine with ``memory`` bytes of RAM has them."""
         if list(self.numbers) != sorted(set(self.numbers)):
             raise ValueError("its page numbers are not in order")
-        if self.numbers and self.numbers[-1] >= memory // PAGE_SIZE:
-            raise ValueError(f"page {self.numbers[-1]} is not one of {memory} bytes of RAM")
+        if self.numbers and self.numbers[-1] >= (memory + FRAMEBUFFER_SIZE) // PAGE_SIZE:
+            rest = f"{FRAMEBUFFER_SIZE} of video memory"
+            raise ValueError(
+                f"page {self.numbers[-1]} is not one of {memory} bytes of RAM and {rest}"
+            )
         expected, found = len(self.numbers) * PAGE_SIZE, 0
         for piece in _unpack(self.packed):
             found += len(piece)

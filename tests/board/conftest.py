@@ -118,6 +118,9 @@ class FakeCpu:
         """End with status ``code``; 255 switches the machine off."""
         self.board.port_write(ENDS, 1, code)
 
+    def reboot(self, _: int) -> None:
+        self.board.port_write(ENDS, 1, 254)
+
     def call(self, _: int) -> None:
         """Call the test from within an access."""
         self.board.port_read(ENDS, 1)
@@ -140,6 +143,11 @@ class Buttons(Device):
         self.lines = lines
         super().__init__(clock)
 
+    def reset(self) -> None:
+        super().reset()
+        for line in self.lines:
+            line.set(False)
+
     def write(self, offset: int, width: int, value: int) -> None:
         self.levels = value
         for bit, line in enumerate(self.lines):
@@ -160,6 +168,10 @@ class Alarm(Device):
     def __init__(self, clock: Clock, line: Line) -> None:
         self.line = line
         super().__init__(clock)
+
+    def reset(self) -> None:
+        super().reset()
+        self.line.set(False)
 
     def read(self, offset: int, width: int) -> int:
         self.catch_up()
@@ -185,7 +197,10 @@ class Alarm(Device):
 
 
 class Ends(Device):
-    """Ends the machine with what is written; a read calls the test."""
+    """Ends the machine with what is written; a read calls the test.
+
+    254 resets it, and 255 switches it off.
+    """
 
     def __init__(self, clock: Clock, rig: Rig) -> None:
         self.rig = rig
@@ -196,8 +211,8 @@ class Ends(Device):
         return 0
 
     def write(self, offset: int, width: int, value: int) -> None:
-        reason = Reason.POWER_OFF if value == 255 else Reason.EXIT
-        self.rig.board.request_stop(reason, value % 255)
+        reason = {254: Reason.RESET, 255: Reason.POWER_OFF}.get(value, Reason.EXIT)
+        self.rig.board.request_stop(reason, value if reason is Reason.EXIT else 0)
 
 
 class Rig:
@@ -222,6 +237,18 @@ class Rig:
             self.board.ports.attach(Area(device.name, base, 4, ""), device)
         self.cpu = FakeCpu(self.clock, self.board, program)
         self.board.plug(cast(Cpu, self.cpu), self.pic, self.devices)
+        self.starts: list[int] = []
+        """Ticks at which a reset has started the CPU anew."""
+
+    def reboots(self) -> Rig:
+        """Go on after a reset: from the first instruction, with the interrupts on."""
+        self.board.on_reset(self._power_on)
+        return self
+
+    def _power_on(self) -> None:
+        self.starts.append(self.clock.now)
+        self.cpu.at = 0
+        self.cpu.regs.rflags = int(Flag.IF)
 
     def run(
         self, limit: int | None = None, served: Callable[[int], None] | None = None

@@ -19,6 +19,7 @@ from vectoros.cpu.core import Cpu, Stop
 from vectoros.cpu.record import Record, load, record
 from vectoros.cpu.registers import Registers
 from vectoros.cpu.selftest import make_cpu, reset_real_mode
+from vectoros.layout import Area
 from vectoros.memory import Memory, Rom
 from vectoros.units import MIB
 
@@ -92,9 +93,11 @@ def _answer(where: int, width: int) -> int:
 class Machine:
     """One engine with its memory and its world. Every register starts at a known value."""
 
-    def __init__(self, engine: str, *roms: Rom, ram: int = RAM_BYTES) -> None:
+    def __init__(
+        self, engine: str, *roms: Rom, ram: int = RAM_BYTES, further: tuple[Area, ...] = ()
+    ) -> None:
         self.engine = engine
-        self.memory = Memory(ram)
+        self.memory = Memory(ram, *further)
         for rom in roms:
             self.memory.add_rom(rom)
         self.clock = Clock()
@@ -271,7 +274,9 @@ class Machine:
 
     def successor(self, engine: str) -> Machine:
         """Return a machine on ``engine`` that goes on from here, as from a snapshot."""
-        other = Machine(engine, *self.memory.roms, ram=self.memory.ram.size)
+        memory = self.memory
+        further = tuple(window.area for window in memory.windows[1:])
+        other = Machine(engine, *memory.roms, ram=memory.size, further=further)
         other.memory.ram.view[:] = self.memory.ram.view
         other.clock.set(self.clock.now)
         other.world.log = list(self.world.log)

@@ -53,6 +53,21 @@ def test_pages_that_were_replaced_are_seen(engine: str) -> None:
     assert machine.run(50) is Stop.HALT
 
 
+@pytest.mark.parametrize(
+    "pages", [[0, 24], [23, 24], [24, 25], [23, 24, 25, 40], [0, 1, 24], [24, 23], [24, 24]]
+)
+@every_engine
+def test_each_of_several_pages_that_were_replaced_is_seen(engine: str, pages: list[int]) -> None:
+    assert CODE // PAGE_SIZE == 24
+    machine = booted(engine, "long", "again: inc eax\n jmp again")
+    machine.run(50)
+    machine.memory.ram.view[CODE : CODE + 1] = b"\xf4"
+    machine.regs.rip = CODE
+    machine.cpu.pages_changed(pages)
+    machine.cpu.registers_changed()
+    assert machine.run(50) is Stop.HALT
+
+
 @every_engine
 def test_a_changed_mapping_is_seen_after_registers_changed(engine: str) -> None:
     machine = booted(engine, "long", "mov ebx, 0x1ff000\n mov eax, [rbx]\n jmp $")

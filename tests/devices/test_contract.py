@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,10 +16,15 @@ from vectoros.devices.ata import Ata, AtaControl
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
 from vectoros.devices.exit import Exit
+from vectoros.devices.i8042 import I8042
+from vectoros.devices.i8042_control import I8042Control
 from vectoros.devices.pic_pair import PicPair
 from vectoros.devices.pit import Pit
 from vectoros.devices.port61 import Port61
 from vectoros.devices.power import Power
+from vectoros.devices.reset_control import ResetControl
+from vectoros.devices.rtc import Rtc
+from vectoros.devices.system_control import SystemControlA
 from vectoros.devices.uart import Uart
 from vectoros.irq import Line
 
@@ -79,6 +85,25 @@ def ata(clock: Clock) -> Rig:
     return Rig(clock, [device, AtaControl(clock, ata=device)], [line])
 
 
+def i8042(clock: Clock) -> Rig:
+    lines = [Line(), Line()]
+    done: list[Any] = []
+    device = I8042(
+        clock,
+        keyboard_irq=lines[0],
+        mouse_irq=lines[1],
+        reset_machine=lambda: done.append("reset"),
+    )
+
+    def host(number: int) -> None:
+        device.keyboard.enqueue(bytes([number % 105 + 1]))
+        device.keyboard.strike(number)
+        device.mouse.move(number, -number)
+        device.mouse.press(number & 7)
+
+    return Rig(clock, [device, I8042Control(clock, controller=device)], lines, host, done)
+
+
 def strobes(clock: Clock) -> Rig:
     done: list[Any] = []
     power = Power(clock, power_off=lambda: done.append("off"))
@@ -86,7 +111,20 @@ def strobes(clock: Clock) -> Rig:
     return Rig(clock, devices, [], done=done)
 
 
-MAKERS = {make.__name__: make for make in (uart, pit, pics, ata, strobes)}
+def resets(clock: Clock) -> Rig:
+    done: list[Any] = []
+    hard = ResetControl(clock, reset=lambda: done.append("hard"))
+    fast = SystemControlA(clock, reset=lambda: done.append("fast"))
+    return Rig(clock, [hard, fast], [], done=done)
+
+
+def rtc(clock: Clock) -> Rig:
+    line = Line()
+    contents = {0x15: 0x80, 0x16: 2}
+    return Rig(clock, [Rtc(clock, irq=line, start=datetime(2026, 1, 1), contents=contents)], [line])
+
+
+MAKERS = {make.__name__: make for make in (uart, pit, pics, ata, i8042, strobes, resets, rtc)}
 
 # Values that mean something to these devices come up more often than chance has them.
 VALUES = st.one_of(st.integers(0, 0xFF), st.sampled_from([0x11, 0x20, 0x34, 0xE0, 0xEC, 2**32 - 1]))

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self, TypeVar, cast
 
 import click
 
-from vectoros.config import ENGINES
+from vectoros.config import ENGINES, rtc_start
 from vectoros.errors import UsageError
 from vectoros.units import parse_duration, parse_size, ticks_for
 
@@ -31,6 +31,14 @@ class Serial:
 
 
 @dataclass(frozen=True, slots=True)
+class Display:
+    """Who sees the screen."""
+
+    kind: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """What to trace, and to which file; standard error if there is none."""
 
@@ -43,6 +51,7 @@ class RunOptions:
     """How to run a machine, as the options of :func:`run_options` say."""
 
     serial: Serial
+    display: Display
     until: str | None
     max_time: int | None
     """Ticks."""
@@ -54,7 +63,13 @@ class RunOptions:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """Take the options out of what click passes to a command."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        chosen = {field.name: values[field.name] for field in fields(cls)}
+        on_terminal = chosen["display"].kind == "terminal"
+        if chosen["serial"] is None:
+            chosen["serial"] = Serial("null" if on_terminal else "stdio")
+        elif on_terminal and chosen["serial"].kind == "stdio":
+            raise UsageError("--serial stdio and --display terminal cannot share one terminal")
+        return cls(**chosen)
 
 
 # -- values --------------------------------------------------------------------
@@ -87,6 +102,16 @@ def serial(text: str) -> Serial:
     if colon or kind not in ("stdio", "null"):
         raise ValueError(f"must be stdio, null or file:PATH, not {text!r}")
     return Serial(kind)
+
+
+def display(text: str) -> Display:
+    """Return who sees the screen, given as ``none``, ``terminal`` or ``png:PATH``."""
+    kind, colon, path = text.partition(":")
+    if kind == "png" and path:
+        return Display("png", Path(path))
+    if colon or kind not in ("none", "terminal"):
+        raise ValueError(f"must be none, terminal or png:PATH, not {text!r}")
+    return Display(kind)
 
 
 def trace(text: str) -> Trace:
@@ -130,6 +155,23 @@ def memory_option(function: Function) -> Function:
     )(function)  # fmt: skip
 
 
+def rtc_option(function: Function) -> Function:
+    """Add ``--rtc``."""
+    return click.option(
+        "--rtc", metavar="TIME", default="2026-01-01T00:00:00", show_default=True,
+        callback=reading(rtc_start),
+        help="What the real-time clock tells at power-on, in UTC.",
+    )(function)  # fmt: skip
+
+
+def reboot_option(function: Function) -> Function:
+    """Add ``--no-reboot``."""
+    return click.option(
+        "--no-reboot", "reboot", is_flag=True, flag_value=False, default=True,
+        help="Stop when the guest resets the machine, with status 0.",
+    )(function)  # fmt: skip
+
+
 def until_option(function: Function) -> Function:
     """Add ``--until``."""
     return click.option(
@@ -148,9 +190,15 @@ def run_options(function: Function) -> Function:
     """Add the options that say how to run a machine: those of :class:`RunOptions`."""
     options = (
         click.option(
-            "--serial", metavar="stdio|null|file:PATH", default="stdio", show_default=True,
-            callback=reading(serial),
-            help="Where the serial port leads; only stdio gives input.",
+            "--serial", metavar="stdio|null|file:PATH", callback=reading(serial),
+            help="Where the serial port leads; only stdio gives input.  [default: stdio, or null"
+            " with --display terminal]",
+        ),
+        click.option(
+            "--display", metavar="none|terminal|png:PATH", default="none", show_default=True,
+            callback=reading(display),
+            help="Show the screen in this terminal, whose keys are the PC's then; or write it as"
+            " a picture when the run ends.",
         ),
         until_option,
         click.option(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -26,6 +25,9 @@ from vectoros.commands._options import (
     open_output,
 )
 from vectoros.console import Input, Output
+from vectoros.display.png import png
+from vectoros.display.terminal import TerminalDisplay
+from vectoros.errors import UsageError
 from vectoros.explain.narrator import Narrator
 from vectoros.files import write_atomic
 from vectoros.guest_view import instruction_at_rip, location
@@ -47,6 +49,7 @@ EX_SOFTWARE = 70
 
 STATUS = {
     Reason.POWER_OFF: 0,
+    Reason.RESET: 0,
     Reason.MATCH: 0,
     Reason.TRIPLE_FAULT: EX_SOFTWARE,
     Reason.IDLE: EX_SOFTWARE,
@@ -63,6 +66,10 @@ def check_outputs(options: RunOptions) -> None:
         check_output("--serial", options.serial.path)
     if options.trace is not None and options.trace.path is not None:
         check_output("--trace", options.trace.path)
+    if options.display.path is not None:
+        check_output("--display", options.display.path)
+    if options.display.kind == "terminal" and not _is_a_terminal(sys.stdout):
+        raise UsageError("--display terminal: standard output is no terminal")
 
 
 def run(make: Callable[[], Machine], options: RunOptions) -> int:
@@ -74,6 +81,8 @@ def run(make: Callable[[], Machine], options: RunOptions) -> int:
         machine.pc.on_milestone(lambda _: reached.append(time.perf_counter()))
         outcome = _run(machine, options)
         ended = time.perf_counter()
+        if options.display.path is not None:
+            write_atomic(options.display.path, png(machine.screen.pixels()))
         if options.report is not None:
             report = _report(machine, outcome, ended - started)
             for row, moment in zip(reversed(report["timeline"]), reversed(reached), strict=False):
@@ -91,7 +100,7 @@ def run_to_point(machine: Machine, until: str | None, max_ticks: int) -> int:
     if outcome.stop.reason is (Reason.TICK if until is None else Reason.MATCH):
         return 0
     _tell(machine, outcome)
-    if outcome.stop.reason in (Reason.EXIT, Reason.POWER_OFF):
+    if outcome.stop.reason in (Reason.EXIT, Reason.POWER_OFF, Reason.RESET):
         end = f"{outcome.stop.reason.value} at {format_ticks(outcome.stop.tick)}"
         say(f"the machine ended before the point of the snapshot: {end}", PROBLEM)
         return EX_SOFTWARE
@@ -119,8 +128,14 @@ def _run(machine: Machine, options: RunOptions) -> Outcome:
         if options.trace is not None:
             _trace(machine, options.trace, files)
         real_time = terminal if options.pace is None else options.pace == "real"
+        display = None
+        if options.display.kind == "terminal":
+            source = Input(None if sys.stdin is None else STDIN)
+            display = TerminalDisplay(machine.screen, machine.keyboard, STDOUT)
         narrator = _narrator(machine, output, options.serial) if options.explain else None
-        session = Session(machine, source, output, real_time=real_time, terminal=terminal)
+        session = Session(
+            machine, source, output, real_time=real_time, terminal=terminal, display=display
+        )
         if narrator is not None and options.serial.kind == "stdio":
             machine.serial.on_byte(narrator.guest_sent)
         outcome = session.run(Limits(options.until, max_ticks))
@@ -130,8 +145,13 @@ def _run(machine: Machine, options: RunOptions) -> Outcome:
 
 
 def _is_terminal(options: RunOptions) -> bool:
-    """Whether a person sits at the other end of the serial port."""
-    return options.serial.kind == "stdio" and sys.stdin is not None and os.isatty(STDIN)
+    """Whether a person sits at the other end of the serial port, or of the display."""
+    used = options.serial.kind == "stdio" or options.display.kind == "terminal"
+    return used and _is_a_terminal(sys.stdin)
+
+
+def _is_a_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _serial(serial: Serial, files: ExitStack) -> tuple[Input, Output]:
@@ -202,6 +222,8 @@ def _tell(machine: Machine, outcome: Outcome) -> None:
     elif reason is Reason.INTERRUPTED:
         name = "Ctrl-C" if outcome.signal == signal.SIGINT else f"signal {outcome.signal}"
         say(f"stopped by {name}: {_where(machine)}", PROBLEM)
+    elif reason is Reason.RESET:
+        say(f"stopped at a reset (--no-reboot) after {format_ticks(outcome.stop.tick)}", HINT)
     elif outcome.terminal:
         code = f" with status {outcome.stop.code}" if reason is Reason.EXIT else ""
         say(f"{reason.value}{code} after {format_ticks(outcome.stop.tick)}", HINT)

@@ -22,8 +22,17 @@ the serial port, and its end does not end the run:
 
 All times are virtual: a slow computer takes longer, and cannot make a run fail.
 
+With --display terminal the screen is shown instead, in true color, and keys are
+strokes on the PC's own keyboard; Ctrl-] or Ctrl-C leaves. The serial port is then
+hidden, or goes to a file. With --display png:FILE the screen is written as a
+picture when the run ends. Neither changes what the guest does.
+
+A guest that resets the machine boots it again: RAM and the clock go on, all else is
+as at power-on. With --no-reboot the run ends there.
+
     exit status  why the run ended
-    0            the guest powered off, --until matched, or nobody read on (| head)
+    0            the guest powered off, --until matched, a reset with --no-reboot, or
+                 nobody read on (| head)
     the guest's  the guest wrote a byte to the exit device
     2            an option or argument is wrong
     65           the image is not what it should be
@@ -34,24 +43,38 @@ All times are virtual: a slow computer takes longer, and cannot make a run fail.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from vectoros.commands._options import PATH, RunOptions, engine_option, memory_option, run_options
+from vectoros.commands._options import (
+    PATH,
+    RunOptions,
+    engine_option,
+    memory_option,
+    reboot_option,
+    rtc_option,
+    run_options,
+)
 
 
 @click.command("boot", help=__doc__)
 @click.argument("image", type=PATH)
 @memory_option
 @engine_option
+@rtc_option
+@reboot_option
 @run_options
-def command(image: Path, memory: int, engine: str, **options: object) -> int:
+def command(
+    image: Path, memory: int, engine: str, rtc: datetime, reboot: bool, **options: object
+) -> int:
     """Boot ``image``; return the status that says how it went."""
     # Loaded here: `vectoros boot --help` needs no emulator.
     from vectoros.api import Machine
     from vectoros.commands._run import run
 
     return run(
-        lambda: Machine.from_image(image, memory=memory, engine=engine), RunOptions.of(options)
+        lambda: Machine.from_image(image, memory=memory, engine=engine, rtc=rtc, reboot=reboot),
+        RunOptions.of(options),
     )

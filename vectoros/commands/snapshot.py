@@ -16,6 +16,7 @@ with other contents is refused.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ from vectoros.commands._options import (
     memory_option,
     moment,
     reading,
+    reboot_option,
+    rtc_option,
     run_options,
     until_option,
 )
@@ -52,6 +55,7 @@ def command() -> None:
 @click.option("-o", "--output", type=PATH, metavar="FILE", required=True, help="The snapshot.")
 @memory_option
 @engine_option
+@rtc_option
 @until_option
 @click.option(
     "--at",
@@ -68,6 +72,7 @@ def save(
     output: Path,
     memory: int,
     engine: str,
+    rtc: datetime,
     until: str | None,
     at: int | None,
     max_time: int,
@@ -84,7 +89,7 @@ def save(
     if (until is None) == (at is None):
         raise UsageError("the point of a snapshot is given by --until or by --at, one of them")
     check_output("--output", output)
-    with Machine.from_image(image, memory=memory, engine=engine) as machine:
+    with Machine.from_image(image, memory=memory, engine=engine, rtc=rtc) as machine:
         status = run_to_point(machine, until, max_time if at is None else at)
         if status == 0:
             size = machine.save(output)
@@ -124,8 +129,9 @@ def info(file: Path, as_json: bool) -> None:
 @click.argument("file", type=PATH)
 @click.option("--disk", type=PATH, metavar="IMAGE", help="Where the disk image is now.")
 @engine_option
+@reboot_option
 @run_options
-def restore(file: Path, disk: Path | None, engine: str, **options: object) -> int:
+def restore(file: Path, disk: Path | None, engine: str, reboot: bool, **options: object) -> int:
     """Go on from a snapshot FILE, as `vectoros boot` would. Exit statuses are the same.
 
     --until looks at what the machine sends from now on, and --max-time counts from now.
@@ -134,7 +140,8 @@ def restore(file: Path, disk: Path | None, engine: str, **options: object) -> in
     from vectoros.commands._run import run
 
     return run(
-        lambda: Machine.from_snapshot(file, disk=disk, engine=engine), RunOptions.of(options)
+        lambda: Machine.from_snapshot(file, disk=disk, engine=engine, reboot=reboot),
+        RunOptions.of(options),
     )
 
 

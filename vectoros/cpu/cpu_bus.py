@@ -46,7 +46,7 @@ class CpuBus:
 
     def _is_memory(self, address: int, size: int) -> bool:
         """Whether the access is to RAM or begins in ROM; none straddles the end of either."""
-        if address + size <= self._memory.ram.size:
+        if self._memory.offset(address, size) is not None:
             return True
         return any(rom.base <= address < rom.end for rom in self._memory.roms)
 

@@ -29,7 +29,7 @@ from vectoros.cpu.registers import Registers
 from vectoros.cpu.repairs import repair
 from vectoros.errors import hold
 from vectoros.layout import INTA_PAGE, PHYSICAL_ADDRESS_BITS
-from vectoros.memory import Memory, Rom
+from vectoros.memory import Memory, Rom, Window
 from vectoros.units import PAGE_SIZE
 
 CPU_MODEL = api.x86.UC_CPU_X86_SANDYBRIDGE
@@ -189,19 +189,22 @@ class Engine(ABC):
     # -- the memory map ------------------------------------------------------
 
     def _map_memory(self) -> None:
-        ram = self.memory.ram
-        error = api.lib.uc_mem_map_ptr(
-            self._handle,
-            ctypes.c_uint64(0),
-            ctypes.c_size_t(ram.size),
-            ctypes.c_uint32(api.uc.UC_PROT_ALL),
-            ctypes.c_void_p(ram.address),
-        )
-        api.check(error, "mapping RAM")
+        for window in self.memory.windows:
+            self._map_ram(window)
         for rom in self.memory.roms:
             self._map_rom(rom)
         for base, size in self._holes():
             self._map_mmio(base, size)
+
+    def _map_ram(self, window: Window) -> None:
+        error = api.lib.uc_mem_map_ptr(
+            self._handle,
+            ctypes.c_uint64(window.area.base),
+            ctypes.c_size_t(window.area.size),
+            ctypes.c_uint32(api.uc.UC_PROT_ALL),
+            ctypes.c_void_p(self.memory.ram.address + window.offset),
+        )
+        api.check(error, f"mapping {window.area}")
 
     def _map_rom(self, rom: Rom) -> None:
         """Map a copy of ``rom``. The hook lets Unicorn go on behind a store, which it drops."""
@@ -213,7 +216,8 @@ class Engine(ABC):
 
     def _holes(self) -> Iterator[tuple[int, int]]:
         """Yield what is neither RAM, nor ROM, nor the interrupt-acknowledge page."""
-        taken = [(0, self.memory.ram.size), (INTA_PAGE, INTA_PAGE + PAGE_SIZE)]
+        taken = [(INTA_PAGE, INTA_PAGE + PAGE_SIZE)]
+        taken += [(area.base, area.last + 1) for area in (w.area for w in self.memory.windows)]
         taken += [(rom.base, rom.end) for rom in self.memory.roms]
         taken.append((1 << PHYSICAL_ADDRESS_BITS, 1 << PHYSICAL_ADDRESS_BITS))
         end = 0

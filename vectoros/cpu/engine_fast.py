@@ -81,8 +81,12 @@ class FastEngine(Engine):
         invalidate.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
         flush = api.lib.tlb_flush_x86_64
         flush.argtypes = (ctypes.c_void_p,)
+        block_address = api.lib.qemu_ram_addr_from_host_x86_64
+        block_address.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+        block_address.restype = ctypes.c_uint64
         self._restore_state = restore
         self._invalidate = invalidate
+        self._block_address = block_address
         self._flush_tlb = flush
 
     def _install_callbacks(self) -> None:
@@ -338,13 +342,32 @@ class FastEngine(Engine):
 
     def memory_changed(self, address: int, size: int) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        self._invalidate(self._address, address, address + size)
+        start = self._key(address)
+        self._invalidate(self._address, start, start + size)
 
     def pages_changed(self, pages: Sequence[int]) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        for page in pages:
-            self._invalidate(self._address, page * PAGE_SIZE, (page + 1) * PAGE_SIZE)
+        first = behind = 0  # a run of pages: one call for all of it
+        for page in (*pages, -1):
+            if page != behind:
+                if first != behind:
+                    self.memory_changed(first * PAGE_SIZE, (behind - first) * PAGE_SIZE)
+                first = page
+            behind = page + 1
         self._flush_tlb(self._cpu)
+
+    def _key(self, address: int) -> int:
+        """Return by which address Unicorn remembers what it translated at ``address``.
+
+        Its pieces of RAM lie side by side there, in the order in which they were mapped.
+        """
+        if address < self.memory.size:
+            return address
+        offset = self.memory.offset(address, 1)
+        hold(offset is not None, f"{address:#x} is not in RAM")
+        host = self.memory.ram.address + (offset or 0)
+        key: int = self._block_address(self._address, host)
+        return key
 
     # -- reports -------------------------------------------------------------
 

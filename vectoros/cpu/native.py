@@ -79,6 +79,7 @@ _FUNCTIONS = {
     "restore": "cpu_restore_state_x86_64",
 }
 _CALLED_FROM_PYTHON = (
+    "qemu_ram_addr_from_host_x86_64",
     "tb_invalidate_phys_range_x86_64",
     "tlb_flush_x86_64",
 )
