@@ -117,3 +117,12 @@ def test_the_serial_port_may_go_to_a_file_meanwhile(
     assert shown.end() == 0
     assert log.read_bytes() == b"hello\n"
     assert b"hello" not in shown.seen
+
+
+def test_a_trace_on_the_same_terminal_is_refused(
+    window: Callable[..., Window], sector: Sector
+) -> None:
+    shown = window("boot", sector("hello"), "--display", "terminal", "--trace", "port")
+    assert shown.end() == 2
+    assert b"error: --trace needs a file, because --display takes the terminal\r\n" in shown.seen
+    assert ENTER.encode() not in shown.seen

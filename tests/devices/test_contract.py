@@ -26,6 +26,8 @@ from vectoros.devices.reset_control import ResetControl
 from vectoros.devices.rtc import Rtc
 from vectoros.devices.system_control import SystemControlA
 from vectoros.devices.uart import Uart
+from vectoros.devices.vbe import Vbe
+from vectoros.devices.vga import Vga
 from vectoros.irq import Line
 
 
@@ -124,7 +126,26 @@ def rtc(clock: Clock) -> Rig:
     return Rig(clock, [Rtc(clock, irq=line, start=datetime(2026, 1, 1), contents=contents)], [line])
 
 
-MAKERS = {make.__name__: make for make in (uart, pit, pics, ata, i8042, strobes, resets, rtc)}
+class VgaFrom10(Vga):
+    """A VGA whose area begins where its first ports are, at 3C0h."""
+
+    def read(self, offset: int, width: int) -> int:
+        return super().read(offset + 0x10, width)
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        super().write(offset + 0x10, width, value)
+
+
+def display(clock: Clock) -> Rig:
+    done: list[Any] = []
+    return Rig(
+        clock, [VgaFrom10(clock), Vbe(clock, memory=1 << 23, clear=done.append)], [], done=done
+    )
+
+
+MAKERS = {
+    make.__name__: make for make in (uart, pit, pics, ata, i8042, strobes, resets, rtc, display)
+}
 
 # Values that mean something to these devices come up more often than chance has them.
 VALUES = st.one_of(st.integers(0, 0xFF), st.sampled_from([0x11, 0x20, 0x34, 0xE0, 0xEC, 2**32 - 1]))

@@ -68,8 +68,8 @@ def check_outputs(options: RunOptions) -> None:
         check_output("--trace", options.trace.path)
     if options.display.path is not None:
         check_output("--display", options.display.path)
-    if options.display.kind == "terminal" and not _is_a_terminal(sys.stdout):
-        raise UsageError("--display terminal: standard output is no terminal")
+    if options.display.kind == "terminal":
+        _check_terminal(options)
 
 
 def run(make: Callable[[], Machine], options: RunOptions) -> int:
@@ -148,6 +148,15 @@ def _is_terminal(options: RunOptions) -> bool:
     """Whether a person sits at the other end of the serial port, or of the display."""
     used = options.serial.kind == "stdio" or options.display.kind == "terminal"
     return used and _is_a_terminal(sys.stdin)
+
+
+def _check_terminal(options: RunOptions) -> None:
+    """Raise unless there is a terminal, and nothing else writes to it."""
+    if not _is_a_terminal(sys.stdout):
+        raise UsageError("--display terminal: standard output is no terminal")
+    traced = options.trace is not None and options.trace.path is None
+    if traced and _is_a_terminal(sys.stderr):
+        raise UsageError("--trace needs a file, because --display takes the terminal")
 
 
 def _is_a_terminal(stream: IO[str] | None) -> bool:
