@@ -224,7 +224,7 @@ def changed(saved: Snapshot, path: str, value: object) -> Snapshot:
         del table[last]
     else:
         table[last] = value
-    return replace(saved, state=state)
+    return replace(saved, state=state, trusted=False)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_any_junk_is_refused_whole_or_taken_whole(data: Any, junk: object, share
     table[path[-1]] = junk
     sentence = ""
     try:
-        shared.restore(replace(saved, state=state))
+        shared.restore(replace(saved, state=state, trusted=False))
     except SnapshotError as refusal:
         sentence = str(refusal)
     if not sentence:

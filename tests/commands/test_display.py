@@ -126,3 +126,12 @@ def test_a_trace_on_the_same_terminal_is_refused(
     assert shown.end() == 2
     assert b"error: --trace needs a file, because --display takes the terminal\r\n" in shown.seen
     assert ENTER.encode() not in shown.seen
+
+
+def test_an_explained_boot_on_the_same_terminal_is_refused(
+    window: Callable[..., Window], sector: Sector
+) -> None:
+    shown = window("boot", sector("hello"), "--display", "terminal", "--explain")
+    assert shown.end() == 2
+    assert b"error: --explain cannot be used while --display has the terminal\r\n" in shown.seen
+    assert ENTER.encode() not in shown.seen

@@ -157,6 +157,8 @@ def _check_terminal(options: RunOptions) -> None:
     traced = options.trace is not None and options.trace.path is None
     if traced and _is_a_terminal(sys.stderr):
         raise UsageError("--trace needs a file, because --display takes the terminal")
+    if options.explain:
+        raise UsageError("--explain cannot be used while --display has the terminal")
 
 
 def _is_a_terminal(stream: IO[str] | None) -> bool:
