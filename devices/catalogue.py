@@ -5,34 +5,38 @@ from __future__ import annotations
 import inspect
 
 from vectoros.devices.ata import Ata, AtaControl
+from vectoros.devices.bios_gate import BiosGate
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
 from vectoros.devices.exit import Exit
+from vectoros.devices.kernel_gate import KernelGate
 from vectoros.devices.pic import Pic
 from vectoros.devices.pit import Pit
 from vectoros.devices.port61 import Port61
 from vectoros.devices.power import Power
 from vectoros.devices.uart import Uart
-from vectoros.layout import IRQS, PORTS, Area
+from vectoros.layout import IRQS, MEMORY, PORTS, Area
 
 MODELS: dict[str, type[Device]] = {
     "pic1": Pic,
     "pit": Pit,
     "port61": Port61,
     "pic2": Pic,
+    "bios_gate": BiosGate,
     "debug_console": DebugConsole,
     "exit": Exit,
     "ata": Ata,
     "com1": Uart,
     "ata_control": AtaControl,
     "power": Power,
+    "kernel_gate": KernelGate,
 }
-"""Name of an area in :data:`vectoros.layout.PORTS` -> the model behind it."""
+"""Name of an area of the address map -> the model behind it."""
 
 
 def areas(model: type[Device]) -> list[Area]:
     """Return the areas where ``model`` answers, in the order of the address map."""
-    return [area for area in PORTS if MODELS.get(area.name) is model]
+    return [area for area in (*PORTS, *MEMORY) if MODELS.get(area.name) is model]
 
 
 def irq(area: Area) -> int | None:

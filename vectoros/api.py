@@ -20,9 +20,11 @@ from typing import Any, Self, cast
 
 from vectoros import report, snapshot, snapshot_file
 from vectoros.board import Reason, StopRequest
+from vectoros.boot import bios, native
 from vectoros.clock import Clock
 from vectoros.config import Config, memory_size
 from vectoros.cpu.bits import Gpr
+from vectoros.cpu.power_on import power_on
 from vectoros.cpu.registers import Registers
 from vectoros.cpu.selftest import reset_real_mode
 from vectoros.crash import Crash, crash_of
@@ -95,7 +97,9 @@ class Machine:
 
         The CPU stands in real mode before 0000:7C00, where a BIOS would have put code.
         """
-        self._pc = Pc(config or Config(), disk)
+        self._pc = Pc(config or Config(), disk, bios.rom())
+        native.attach(self._pc)
+        bios.attach(self._pc)
         reset_real_mode(self.cpu, BOOT_SECTOR)
         self._pc.cpu.registers_changed()
         self._tracer: Tracer | None = None
@@ -108,17 +112,25 @@ class Machine:
         *,
         memory: int | str = "64M",
         engine: str = "auto",
+        append: str = "",
+        firmware: bool = True,
     ) -> Self:
         """Return a machine about to boot the disk image at ``path``.
 
-        As a BIOS would leave it: the first sector at 0000:7C00, real mode, DL 80h.
+        It stands at the reset vector, and its BIOS will load the first sector; or,
+        without ``firmware``, where a BIOS would have left it: the first sector is at
+        0000:7C00, in real mode, DL is 80h. ``append`` is the guest's command line.
         """
-        config = Config(memory=memory_size(memory), engine=engine)
+        config = Config(memory=memory_size(memory), engine=engine, append=append)
         disk = DiskImage(path)
         sector = disk.boot_sector()
         machine = cls(config, disk)
-        machine.memory.write(BOOT_SECTOR, sector)
-        machine.cpu.gpr[Gpr.RDX] = BIOS_DISK
+        if firmware:
+            bios.place(machine.memory)
+            power_on(machine._pc.cpu)
+        else:
+            machine.memory.write(BOOT_SECTOR, sector)
+            machine.cpu.gpr[Gpr.RDX] = BIOS_DISK
         machine._pc.cpu.registers_changed()
         return machine
 
@@ -137,7 +149,8 @@ class Machine:
         saved = snapshot_file.load(path)
         memory = cast(int, saved.fingerprint["memory"])  # as load() has checked
         try:
-            config = Config(memory=memory, engine=engine)
+            append = cast(str, saved.fingerprint["command_line"])
+            config = Config(memory=memory, engine=engine, append=append)
         except UsageError as reason:
             raise BadFileError(path, f"is of no machine that can be built: {reason}") from None
         machine = cls(config, _disk_of(saved, path, disk))

@@ -138,7 +138,8 @@ class Board(Stateful):
 
     def mmio_write(self, address: int, width: int, value: int) -> None:
         """See :class:`vectoros.cpu.core.Surroundings`."""
-        self._write(self.mmio, address, width, value)
+        if not self.mmio.struck(address):
+            self._write(self.mmio, address, width, value)
 
     def acknowledge(self) -> int:
         """See :class:`vectoros.cpu.core.Surroundings`."""

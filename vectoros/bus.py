@@ -46,6 +46,7 @@ class Bus:
         self.holes: Counter[int] = Counter()
         self.accesses: Counter[str] = Counter()
         self._bases: list[int] = []
+        self._strobes: dict[int, tuple[str, Callable[[], None]]] = {}
 
     def attach(self, area: Area, device: Device) -> None:
         """Let ``device`` answer at ``area``; raise :class:`ConfigError` if it cannot."""
@@ -57,6 +58,27 @@ class Bus:
         self.mappings.append(Mapping(area, device))
         self.mappings.sort(key=lambda mapping: mapping.area.base)
         self._bases = [mapping.area.base for mapping in self.mappings]
+
+    def strobe(self, address: int, action: Callable[[], None]) -> None:
+        """Let a write to ``address``, of any width, do ``action`` and nothing else.
+
+        The short way for a device's register that is written very often. The action
+        may neither change when the device's next event is due, nor move a line, nor
+        stop the machine; ``accessed`` is not called.
+        """
+        mapping = self.find(address)
+        if mapping is None:
+            raise ConfigError(f"nothing answers at {address:#x} of the {self.name} bus")
+        self._strobes[address] = mapping.area.name, action
+
+    def struck(self, address: int) -> bool:
+        """Do the action of the strobe at ``address``; return False if there is none."""
+        found = self._strobes.get(address)
+        if found is None:
+            return False
+        self.accesses[found[0]] += 1
+        found[1]()
+        return True
 
     def find(self, address: int) -> Mapping | None:
         """Return the mapping that holds ``address``, if there is one."""

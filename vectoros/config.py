@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vectoros.errors import UsageError
 from vectoros.layout import MAXIMUM_RAM, MINIMUM_RAM
+from vectoros.machine_info import check_command_line
 from vectoros.units import MIB, PAGE_SIZE, parse_size
 
 ENGINES = ("auto", "fast", "portable")
@@ -21,6 +22,9 @@ class Config:
     engine: str = "auto"
     """One of :data:`ENGINES`."""
 
+    append: str = ""
+    """The command line: text for the guest, in the machine-info page."""
+
     def __post_init__(self) -> None:
         """Raise :class:`UsageError` if no such machine can be built."""
         if not MINIMUM_RAM <= self.memory <= MAXIMUM_RAM:
@@ -32,6 +36,7 @@ class Config:
             raise UsageError(f"--memory must be a multiple of {PAGE_SIZE} bytes, not {self.memory}")
         if self.engine not in ENGINES:
             raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
+        check_command_line(self.append)
 
 
 def memory_size(size: int | str) -> int:

@@ -39,6 +39,7 @@ PORTS: tuple[Area, ...] = (
     Area("pit", 0x40, 4, "8254 interval timer"),
     Area("port61", 0x61, 1, "system control port B: speaker gate, timer 2 output"),
     Area("pic2", 0xA0, 2, "8259A interrupt controller, slave"),
+    Area("bios_gate", 0xB0, 4, "BIOS gate: an OUT calls a service of the BIOS"),
     Area("debug_console", 0xE9, 1, "debug console: each line is a milestone"),
     Area("exit", 0xF4, 4, "exit device: a byte written stops the machine with that status"),
     Area("ata", 0x1F0, 8, "ATA command block, primary channel"),
@@ -47,6 +48,27 @@ PORTS: tuple[Area, ...] = (
     Area("power", 0x604, 2, "ACPI PM1a control: SLP_EN with SLP_TYP 5 switches off"),
 )
 """I/O ports, by device."""
+
+MACHINE_INFO = 0xFEB0_0000
+"""A ROM page that says what the machine is (docs/reference/machine-info.md)."""
+
+KERNEL_GATE = 0xFEB0_1000
+
+MEMORY: tuple[Area, ...] = (
+    Area("kernel_gate", KERNEL_GATE, 0x1000, "kernel gate: a store calls the kernel"),
+)
+"""Physical addresses where devices answer, by device."""
+
+FRAMEBUFFER = 0xE000_0000
+"""The linear framebuffer: video RAM, in a place where no RAM of a PC reaches."""
+
+FRAMEBUFFER_SIZE = 8 * MIB
+
+BIOS_ROM = 0xFFFF_0000
+"""The BIOS's ROM, 64 KiB below 4 GiB: the CPU's first instruction is in its last 16 bytes."""
+
+BIOS_SHADOW = 0xF0000
+"""Where the board copies that ROM to, so that real-mode code can run in it."""
 
 IRQS: dict[str, int] = {"pit": 0, "cascade": 2, "com1": 4, "ata": 14}
 """Inputs of the two interrupt controllers: 0-7 the master's, 8-15 the slave's."""
@@ -71,3 +93,8 @@ INTA_PAGE = 0xFE_0000_0000
 def port_area(name: str) -> Area:
     """Return the row of :data:`PORTS` called ``name``."""
     return next(area for area in PORTS if area.name == name)
+
+
+def memory_area(name: str) -> Area | None:
+    """Return the row of :data:`MEMORY` called ``name``, or None: the device has ports."""
+    return next((area for area in MEMORY if area.name == name), None)

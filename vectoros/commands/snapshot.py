@@ -27,6 +27,7 @@ from vectoros.commands._options import (
     check_output,
     duration,
     engine_option,
+    firmware_option,
     json_option,
     memory_option,
     moment,
@@ -52,6 +53,7 @@ def command() -> None:
 @click.option("-o", "--output", type=PATH, metavar="FILE", required=True, help="The snapshot.")
 @memory_option
 @engine_option
+@firmware_option
 @until_option
 @click.option(
     "--at",
@@ -68,6 +70,7 @@ def save(
     output: Path,
     memory: int,
     engine: str,
+    firmware: bool,
     until: str | None,
     at: int | None,
     max_time: int,
@@ -84,7 +87,7 @@ def save(
     if (until is None) == (at is None):
         raise UsageError("the point of a snapshot is given by --until or by --at, one of them")
     check_output("--output", output)
-    with Machine.from_image(image, memory=memory, engine=engine) as machine:
+    with Machine.from_image(image, memory=memory, engine=engine, firmware=firmware) as machine:
         status = run_to_point(machine, until, max_time if at is None else at)
         if status == 0:
             size = machine.save(output)
