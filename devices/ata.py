@@ -66,6 +66,11 @@ class Ata(Device):
         self._geometry = Geometry(0 if disk is None else disk.sectors)
         super().__init__(clock)
 
+    @property
+    def overlay(self) -> Overlay | None:
+        """The disk as the guest sees it, if there is one: the BIOS reads it, too."""
+        return self._overlay
+
     def parts(self) -> Mapping[str, Stateful]:
         """The written sectors are state."""
         return {} if self._overlay is None else {"overlay": self._overlay}

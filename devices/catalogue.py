@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 
 from vectoros.devices.ata import Ata, AtaControl
+from vectoros.devices.bios_gate import BiosGate
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
 from vectoros.devices.exit import Exit
 from vectoros.devices.i8042 import I8042
 from vectoros.devices.i8042_control import I8042Control
+from vectoros.devices.kernel_gate import KernelGate
 from vectoros.devices.pic import Pic
 from vectoros.devices.pit import Pit
 from vectoros.devices.port61 import Port61
@@ -20,7 +22,7 @@ from vectoros.devices.system_control import SystemControlA
 from vectoros.devices.uart import Uart
 from vectoros.devices.vbe import Vbe
 from vectoros.devices.vga import Vga
-from vectoros.layout import IRQS, PORTS, Area
+from vectoros.layout import IRQS, MEMORY, PORTS, Area
 
 MODELS: dict[str, type[Device]] = {
     "pic1": Pic,
@@ -31,6 +33,7 @@ MODELS: dict[str, type[Device]] = {
     "rtc": Rtc,
     "system_control": SystemControlA,
     "pic2": Pic,
+    "bios_gate": BiosGate,
     "debug_console": DebugConsole,
     "exit": Exit,
     "vbe": Vbe,
@@ -40,13 +43,14 @@ MODELS: dict[str, type[Device]] = {
     "ata_control": AtaControl,
     "power": Power,
     "reset_control": ResetControl,
+    "kernel_gate": KernelGate,
 }
-"""Name of an area in :data:`vectoros.layout.PORTS` -> the model behind it."""
+"""Name of an area of the address map -> the model behind it."""
 
 
 def areas(model: type[Device]) -> list[Area]:
     """Return the areas where ``model`` answers, in the order of the address map."""
-    return [area for area in PORTS if MODELS.get(area.name) is model]
+    return [area for area in (*PORTS, *MEMORY) if MODELS.get(area.name) is model]
 
 
 def irq(area: Area) -> int | None:

@@ -16,6 +16,7 @@ from vectoros.devices.catalogue import MODELS, areas, irq, manual
 from vectoros.devices.device import Device
 from vectoros.devices.fields import Fields
 from vectoros.devices.registers import Register
+from vectoros.layout import MEMORY
 
 GENERATED = "<!-- Made by `python -m vectoros.devices.docs docs/devices`. Do not edit. -->"
 
@@ -62,11 +63,13 @@ def register_section(reg: Register[Any]) -> str:
 def where(model: type[Device]) -> str:
     """Return a table of the places where ``model`` answers."""
     rows = []
+    kind = "ports"
     for area in areas(model):
         line = irq(area)
+        kind = "addresses" if area in MEMORY else kind
         ports = f"{area.base:#x} to {area.last:#x}" if area.size > 1 else f"{area.base:#x}"
         rows.append((f"`{area.name}`", ports, "" if line is None else str(line), area.doc))
-    return markdown_table(("device", "ports", "IRQ", "what it is"), rows)
+    return markdown_table(("device", kind, "IRQ", "what it is"), rows)
 
 
 def page(model: type[Device]) -> str:

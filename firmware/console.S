@@ -1,11 +1,11 @@
-# console.S -- one line to the serial port and to the debug console.
+# console.S -- one line to the serial port and to the debug console, without a BIOS.
 #
-# Assembles as 16-bit or as 32-bit code: nothing here depends on which, as long
-# as ds is a segment with base 0. Interrupts off. No memory is used but the stack.
+# Assembles as 32-bit code. Interrupts off. No memory is used but the stack.
 #
 # Every line is a milestone: the host reads the debug console and notes the time
 # at which the line ended. There it ends in "\n", on the serial port in "\r\n".
 
+.code32
 # say: print the line at esi, which ends in a zero byte. Changes ax, dx, esi.
 say:
         lodsb
@@ -32,11 +32,3 @@ send_wait:
         mov     dx, PORT_COM1 + UART_DATA
         out     dx, al
         ret
-
-# give_up: print the line at esi and stop for good.
-give_up:
-        call    say
-stopped:
-        cli
-        hlt
-        jmp     stopped

@@ -1,18 +1,21 @@
-# stage2.S -- from real mode to the kernel in long mode.
+# stage2.S -- from real mode to the kernel in long mode: the order of things.
 #
-# Entered in real mode, interrupts off, ds = es = ss = 0, sp below 7c00, the first
-# sector of the directory at DIRECTORY (boot_sector.S). Leaves in long mode, ring
-# 0, interrupts off, at the address that the directory names, with rdi the
-# physical address of the directory and the stack below 7c00. The first 2 MiB are
-# mapped, twice, readable, writable and executable: at 0 and at -2 GiB. The kernel
-# replaces that at once.
+# Entered from boot_sector.S in real mode, interrupts on, ds = es = ss = 0, sp
+# below 7c00, dl the disk, the first sector of the directory at DIRECTORY. Leaves
+# in long mode, ring 0, interrupts off, at the address that the directory names,
+# with rdi the physical address of the boot record and the stack below 7c00. The
+# first 2 MiB are mapped, twice, readable, writable and executable: at 0 and at
+# -2 GiB. The kernel replaces that at once.
 #
 # Physical memory used:
-#   DIRECTORY  0x0600  the directory
-#   PML4       0x2000  entries 0 and 511      -> PDPT
-#   PDPT       0x3000  entries 0 and 510      -> PD
-#   PD         0x4000  entry 0                -> a 2 MiB page at 0
-#   and every directory entry's own load address
+#   DIRECTORY    0x0600  the directory
+#   PML4         0x2000  entries 0 and 511      -> PDPT
+#   PDPT         0x3000  entries 0 and 510      -> PD
+#   PD           0x4000  entry 0                -> a 2 MiB page at 0
+#   BOOT_RECORD  0x5000  what the kernel is told (kernel/boot_record.py)
+#   stack        below 0x7c00
+#   BOUNCE      0x10000  sectors on their way to where they belong
+#   and what the directory's entries say, from 1 MiB on
 #
 # Source: Intel SDM Vol. 3A, "Initializing IA-32e Mode": the order PAE, then
 # EFER.LME, then CR0.PG is required, not a preference.
@@ -24,21 +27,61 @@
 .set BOOT_CODE32, 0x08
 .set BOOT_DATA,   0x10
 .set BOOT_CODE64, 0x18
-.set PORT_A20,    0x92          # system control port A (IBM PS/2): bit 1 opens address line 20
-.set CHUNK,       128           # sectors a command
 
 .code16
 stage2:
-        in      al, PORT_A20
-        or      al, 2
-        and     al, 0xfe                # bit 0 would reset the machine
-        out     PORT_A20, al
+        mov     [boot_disk], dl
+        call    start_uart
+        mov     si, message_stage2
+        call    print
+        call    check_processor
+        call    open_a20
+        call    read_directory
+        call    start_record
+        call    read_memory_map
+        call    read_command_line
+        call    boot_menu
+        call    load_all
+        call    set_screen
+
+        # No BIOS from here on.
+        cli
         lgdt    [boot_gdtr]
         mov     eax, cr0
         or      al, CR0_PE
         mov     cr0, eax
         .byte   0xea                    # jmp BOOT_CODE32:protected; only now is the mode 32-bit
         .word   protected, BOOT_CODE32
+
+# check_processor: give up unless there are long mode and no-execute pages.
+check_processor:
+        mov     eax, CPUID_EXTENDED
+        cpuid
+        and     edx, CPUID_LM | CPUID_NX
+        cmp     edx, CPUID_LM | CPUID_NX
+        mov     si, message_processor
+        jne     give_up
+        ret
+
+# open_a20: ask the BIOS, and then system control port A, which every PC has had
+# since the PS/2. Where both are in vain the line is open anyway.
+.set PORT_A20,    0x92
+open_a20:
+        mov     ax, 0x2401
+        int     0x15
+        in      al, PORT_A20
+        or      al, 2
+        and     al, 0xfe                # bit 0 would reset the machine
+        out     PORT_A20, al
+        ret
+
+# read_directory: read all of it; its first sector says how long it is.
+read_directory:
+        mov     cx, [DIRECTORY + HEADER_SECTORS]
+        mov     eax, DIRECTORY_SECTOR
+        mov     di, DIRECTORY
+        mov     dl, [boot_disk]
+        jmp     read_sectors
 
 .code32
 protected:
@@ -49,10 +92,8 @@ protected:
         mov     esp, BOOT_SECTOR
         mov     esi, message_protected
         call    say
-        call    check_processor
-        call    load_all
-        mov     esi, message_loaded
-        call    say
+        call    zero_all
+        call    draw_logo
 
         # Zero the three tables, then link them.
         mov     edi, PML4
@@ -81,76 +122,15 @@ protected:
         .long   long_mode
         .word   BOOT_CODE64
 
-# check_processor: give up unless there are long mode and no-execute pages.
-check_processor:
-        mov     eax, CPUID_EXTENDED
-        cpuid
-        and     edx, CPUID_LM | CPUID_NX
-        cmp     edx, CPUID_LM | CPUID_NX
-        mov     esi, message_processor
-        jne     give_up
-        ret
-
-# load_all: read the rest of the directory, then every entry but ourselves, to
-# where it says. Changes every register but esp.
-load_all:
-        movzx   ebx, word ptr [DIRECTORY + HEADER_SECTORS]
-        mov     eax, DIRECTORY_SECTOR
-        mov     edi, DIRECTORY
-        call    read_many
-        movzx   ecx, word ptr [DIRECTORY + HEADER_COUNT]
-        mov     ebp, DIRECTORY + HEADER_SIZE
-load_next:
-        push    ecx
-        cmp     word ptr [ebp + ENTRY_KIND], KIND_STAGE2
-        je      load_done
-        mov     ebx, [ebp + ENTRY_LENGTH]
-        add     ebx, SECTOR - 1
-        shr     ebx, 9
-        mov     eax, [ebp + ENTRY_LBA]
-        mov     edi, [ebp + ENTRY_LOAD]
-        call    read_many
-        mov     edi, [ebp + ENTRY_LOAD] # zero what the file does not hold
-        mov     ecx, [ebp + ENTRY_MEMORY]
-        sub     ecx, [ebp + ENTRY_LENGTH]
-        add     edi, [ebp + ENTRY_LENGTH]
-        xor     eax, eax
-        shr     ecx, 2                  # the builder rounds both up to 8 bytes
-        rep     stosd
-load_done:
-        add     ebp, ENTRY_SIZE
-        pop     ecx
-        dec     ecx
-        jnz     load_next
-        ret
-
-# read_many: read ebx sectors from sector eax on to edi. Changes eax, ebx, ecx, edx, edi.
-read_many:
-        test    ebx, ebx
-        jz      read_end
-        push    ebx
-        push    eax
-        cmp     ebx, CHUNK
-        jbe     read_last
-        mov     ebx, CHUNK
-read_last:
-        call    read_sectors
-        pop     eax
-        pop     ebx
-        add     eax, CHUNK
-        sub     ebx, CHUNK
-        ja      read_many
-read_end:
-        ret
-
 .code64
 long_mode:
-        mov     edi, DIRECTORY          # also clears the upper half of rdi
+        mov     edi, BOOT_RECORD        # also clears the upper half of rdi
         mov     rsp, BOOT_SECTOR        # the upper half was undefined until now
-        mov     rax, [rdi + HEADER_ENTRY]
+        mov     eax, DIRECTORY
+        mov     rax, [rax + HEADER_ENTRY]
         jmp     rax
 
-.code32                                 # for console.S and ata.S, which come next
+.code16                                 # for the sources that come next
 .balign 8
 boot_gdt:                               # base 0, limit 4 GiB: segmentation does nothing
         .quad   0                       # 0x00 null
@@ -160,10 +140,12 @@ boot_gdt:                               # base 0, limit 4 GiB: segmentation does
 boot_gdtr:
         .word   boot_gdtr - boot_gdt - 1
         .long   boot_gdt
+boot_disk:
+        .byte   0x80
 
+message_stage2:
+        .asciz  "[boot] stage 2: read from disk"
 message_protected:
         .asciz  "[boot] protected mode: 32 bits, flat segments"
-message_loaded:
-        .asciz  "[boot] loaded: kernel and programs, by polled ATA"
 message_processor:
         .asciz  "boot: this processor has no long mode, or no no-execute pages"

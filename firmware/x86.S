@@ -6,9 +6,15 @@
 # "Segment Descriptors"; Vol. 4 (335592), "Model-Specific Registers".
 
 .set CR0_PE,         1 << 0     # protection enable
+.set CR0_MP,         1 << 1     # WAIT, too, heeds TS
+.set CR0_EM,         1 << 2     # there is no FPU
+.set CR0_TS,         1 << 3     # the next use of the FPU raises #NM
+.set CR0_NE,         1 << 5     # FPU errors are exceptions
 .set CR0_WP,         1 << 16    # ring 0 respects read-only pages
 .set CR0_PG,         1 << 31    # paging
 .set CR4_PAE,        1 << 5     # physical address extension: required for long mode
+.set CR4_OSFXSR,     1 << 9     # FXSAVE saves SSE registers; SSE works
+.set CR4_OSXMMEXCPT, 1 << 10    # SSE errors raise #XM
 .set CR4_SMEP,       1 << 20    # ring 0 never executes a user page
 .set CR4_SMAP,       1 << 21    # ring 0 never reads or writes a user page by accident
 
@@ -16,6 +22,8 @@
 .set MSR_STAR,       0xc0000081 # segment selectors of SYSCALL and SYSRET
 .set MSR_LSTAR,      0xc0000082 # where SYSCALL goes
 .set MSR_FMASK,      0xc0000084 # flags that SYSCALL clears
+.set MSR_FS_BASE,    0xc0000100
+.set MSR_GS_BASE,    0xc0000101
 .set EFER_SCE,       1 << 0     # SYSCALL enable
 .set EFER_LME,       1 << 8     # long mode enable
 .set EFER_NXE,       1 << 11    # the no-execute bit of page-table entries counts
@@ -29,6 +37,7 @@
 .set PTE_P,          1 << 0     # present
 .set PTE_W,          1 << 1     # writable
 .set PTE_U,          1 << 2     # ring 3 may use it
+.set PTE_PCD,        1 << 4     # not cached: a device
 .set PTE_A,          1 << 5     # accessed
 .set PTE_D,          1 << 6     # written
 .set PDE_PS,         1 << 7     # this entry maps a 2 MiB page

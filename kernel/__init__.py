@@ -1,1 +1,1 @@
-"""The kernel: what runs in ring 0, and the numbers that it shares with ring 3."""
+"""The kernel: a function over guest memory, and the stubs in ring 0 that call it."""

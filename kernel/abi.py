@@ -1,62 +1,184 @@
-"""The interface between ring 3 and ring 0: call numbers, and what goes in which register.
+"""The interface of the kernel: every number that ring 3 and the stubs share with it.
 
-A program puts the number in ``rax`` and executes SYSCALL. It finds the result
-in ``rax``; ``rcx`` and ``r11`` are lost to the instruction itself (Intel SDM
-Vol. 2B, "SYSCALL"); every other register is as it was.
-
-This module is the only place where the numbers are written. The assembler sees
-them as the constants that :func:`constants` returns.
+Each table is where its noun is: objects, methods, errors, messages, the gate block,
+the trap frame, boot record and boot info. Here are the traps, the faults and the
+states of a thread, and :func:`constants`, which gives assembly all of it. The
+reference page docs/reference/kernel-abi.md is made from the same tables.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import NamedTuple
+
+from vectoros.kernel.boot_info import info_constants
+from vectoros.kernel.boot_record import boot_constants
+from vectoros.kernel.errors import error_constants
+from vectoros.kernel.frame import frame_constants
+from vectoros.kernel.gate import gate_constants
+from vectoros.kernel.message import message_constants
+from vectoros.kernel.methods import method_constants
+from vectoros.kernel.objects import object_constants
+from vectoros.kernel.process_layout import layout_constants
+
+PHYSMAP = 0xFFFF_8000_0000_0000
+"""Virtual address of physical address 0, in ring 0."""
+
+KERNEL_BASE = 0xFFFF_FFFF_8000_0000
+"""Virtual address of the kernel's image less its physical one: -2 GiB."""
+
+GATE_VIRTUAL = 0xFFFF_FFFF_C000_0000
+"""Virtual address of the kernel gate's page, in ring 0."""
+
+COST_UNIT = 64
+"""Ticks in a unit of kernel time: the bytes of one turn of the stub's loop."""
+
+TIME_SLICE_NS = 5_000_000
+"""How long a thread runs while another of its priority is ready."""
+
+TCB_SIZE = 1 << 11
+TCB_FPU = 0x200
+"""Offset of the FXSAVE area in a TCB."""
 
 
-class SystemCall(IntEnum):
-    """Call numbers, for ``rax``."""
+class Trap(IntEnum):
+    """Trap numbers, for ``rax``."""
 
-    PUT_CHAR = 0
-    """Send the byte in ``rdi`` to the console; return 0."""
-
-    GET_CHAR = 1
-    """Wait for a byte from the console and return it."""
-
-    TICKS = 2
-    """Return how many timer interrupts there have been since boot."""
-
-    EXIT = 3
-    """Stop the machine with the status in ``rdi``, of which the low byte counts."""
-
-    POWER_OFF = 4
-    """Switch the machine off."""
+    DEBUG_PUT_CHAR = 0
+    CALL = 1
+    REPLY_RECV = 2
+    SEND = 3
+    NB_SEND = 4
+    RECV = 5
+    NB_RECV = 6
+    WAIT = 7
+    NB_WAIT = 8
+    NB_SEND_RECV = 9
+    NB_SEND_WAIT = 10
+    YIELD = 11
 
 
-UNKNOWN_CALL = 0xFFFF_FFFF_FFFF_FFFF
-"""What ``rax`` holds after a call with a number that no call has."""
+class TrapRow(NamedTuple):
+    """What the reference says of a trap."""
 
-TIMER_HZ = 100
-"""Timer interrupts a second, the unit of :attr:`SystemCall.TICKS`."""
+    cost: int
+    """In units of :data:`COST_UNIT` ticks."""
+
+    registers: str
+    meaning: str
 
 
-class StartReason(IntEnum):
-    """Why a program is entered at its start, in ``rdi``."""
+TRAPS: dict[Trap, TrapRow] = {
+    Trap.DEBUG_PUT_CHAR: TrapRow(
+        4, "rdi byte; out: rax", "write a byte to the debug console; for development"
+    ),
+    Trap.CALL: TrapRow(
+        8,
+        "rdi capability, rsi info, message; out: all",
+        "invoke an object and get its answer, or signal a notification. An endpoint"
+        " refuses it, InvalidCapability 1: there is no Reply object to answer with",
+    ),
+    Trap.REPLY_RECV: TrapRow(
+        8, "rdi endpoint, rsi info, message, r12 reply; out: all",
+        "InvalidCapability 1: there is no Reply object that r12 could name",
+    ),
+    Trap.SEND: TrapRow(
+        8, "rdi capability, rsi info, message; out: all",
+        "as Call; to an endpoint, wait until somebody receives the message",
+    ),
+    Trap.NB_SEND: TrapRow(
+        8, "rdi capability, rsi info, message; out: all",
+        "as Send, but a message that nobody waits for is dropped",
+    ),
+    Trap.RECV: TrapRow(
+        8, "rdi endpoint or notification; out: all, rdi badge",
+        "wait for a message, or for signals of a notification, which are in the badge",
+    ),
+    Trap.NB_RECV: TrapRow(8, "as Recv", "as Recv, but badge 0 if there is nothing yet"),
+    Trap.WAIT: TrapRow(8, "as Recv", "as Recv, and never with a Reply object"),
+    Trap.NB_WAIT: TrapRow(8, "as Recv", "as NBRecv, and never with a Reply object"),
+    Trap.NB_SEND_RECV: TrapRow(
+        8, "rdi endpoint, rsi info, message, r12 reply, r13 capability; out: all",
+        "InvalidCapability 1: there is no Reply object that r12 could name",
+    ),
+    Trap.NB_SEND_WAIT: TrapRow(
+        12, "rdi endpoint or notification, rsi info, message, r12 capability; out: all",
+        "NBSend to r12, then Wait on rdi",
+    ),
+    Trap.YIELD: TrapRow(
+        6, "out: rax", "let the others of the same priority run first"
+    ),
+}  # fmt: skip
 
-    FIRST = 0
-    FAULT = 1
-    """It had faulted. Its memory is as the fault left it; its registers are lost."""
+COST_FAULT = 16
+COST_INTERRUPT = 10
+COST_SWITCH = 6
+"""Of loading another thread's address space and registers."""
+
+COST_WORDS = 8
+"""Message words that a unit moves."""
+
+COST_PAGE = 16
+"""Of a page that BOOT sets up."""
+
+
+class Fault(IntEnum):
+    """Labels of fault messages (seL4's numbers)."""
+
+    NONE = 0
+    CAP_FAULT = 1
+    """0: ip, 1: capability address, 2: 1 if it was to receive, 3: kind of lookup failure,
+    4 and on: its fields."""
+
+    UNKNOWN_SYSCALL = 2
+    """0 to 14: rax rbx rcx rdx rsi rdi rbp r8 to r15, 15: ip, 16: rsp, 17: rflags,
+    18: the trap number."""
+
+    USER_EXCEPTION = 3
+    """0: ip, 1: rsp, 2: rflags, 3: vector, 4: error code."""
+
+    VM_FAULT = 6
+    """0: ip, 1: address, 2: 1 if it was to fetch code, 3: error code."""
+
+
+class State(IntEnum):
+    """What a thread is doing."""
+
+    INACTIVE = 0
+    RUNNING = 1
+    """Running, or ready to."""
+
+    BLOCKED_ON_RECEIVE = 2
+    BLOCKED_ON_SEND = 3
+    BLOCKED_ON_REPLY = 4
+    """It has faulted and its handler knows; Resume lets it go on."""
+
+    BLOCKED_ON_NOTIFICATION = 5
 
 
 def constants() -> dict[str, int]:
-    """Return the numbers above under the names that assembly uses.
+    """Return every number under the name that assembly uses.
 
-    >>> constants()["SYS_GET_CHAR"]
-    1
+    >>> constants()["TRAP_CALL"], hex(constants()["METHOD_IO_PORT_OUT8"])
+    (1, '0x1204')
     """
     return {
-        **{f"SYS_{call.name}": call.value for call in SystemCall},
-        **{f"START_{reason.name}": reason.value for reason in StartReason},
-        "SYS_COUNT": len(SystemCall),
-        "UNKNOWN_CALL": UNKNOWN_CALL,
-        "TIMER_HZ": TIMER_HZ,
+        **{f"TRAP_{trap.name}": trap.value for trap in Trap},
+        **{f"FAULT_{fault.name}": fault.value for fault in Fault},
+        **{f"STATE_{state.name}": state.value for state in State},
+        **method_constants(),
+        **object_constants(),
+        **error_constants(),
+        **message_constants(),
+        **frame_constants(),
+        **gate_constants(),
+        **layout_constants(),
+        **boot_constants(),
+        **info_constants(),
+        "PHYSMAP": PHYSMAP,
+        "KERNEL_BASE": KERNEL_BASE,
+        "GATE_VIRTUAL": GATE_VIRTUAL,
+        "COST_UNIT": COST_UNIT,
+        "TCB_SIZE": TCB_SIZE,
+        "TCB_FPU": TCB_FPU,
     }

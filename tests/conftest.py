@@ -21,6 +21,9 @@ OPT_IN = ("slow", "linux", "conformance")
 PROGRAMS = {
     "qemu": ("qemu-system-x86_64", "qemu-system-x86"),
     "gdb": ("gdb", "gdb"),
+    "nasm": ("nasm", "nasm"),
+    "gcc": ("gcc", "gcc"),
+    "binutils": ("readelf", "binutils"),
 }
 """Markers whose tests need a program: its name, and the Debian package that has it."""
 

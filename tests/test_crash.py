@@ -19,7 +19,7 @@ ENGINES = ("fast", "portable")
 
 
 def crash(image: Path, engine: str = "auto") -> Crash:
-    with Machine.from_image(image, engine=engine) as machine:
+    with Machine.from_image(image, engine=engine, firmware=False) as machine:
         found = machine.crash(machine.run())
         assert found is not None
         return found
@@ -65,7 +65,7 @@ def test_a_software_interrupt_starts_the_chain_in_real_mode(sector: Sector) -> N
     ],
 )
 def test_a_halt_for_ever_says_why_and_where(sector: Sector, name: str, summary: str) -> None:
-    with Machine.from_image(sector(name)) as machine:
+    with Machine.from_image(sector(name), firmware=False) as machine:
         found = machine.crash(machine.run())
     assert found is not None
     assert (found.reason, found.summary, found.chain) == ("idle", summary, [])
@@ -75,7 +75,7 @@ def test_a_halt_for_ever_says_why_and_where(sector: Sector, name: str, summary: 
 
 def test_any_other_end_is_no_crash(sector: Sector) -> None:
     for name, reason in [("hello", Reason.POWER_OFF), ("exit7", Reason.EXIT)]:
-        with Machine.from_image(sector(name)) as machine:
+        with Machine.from_image(sector(name), firmware=False) as machine:
             stop = machine.run(for_="1ms")
             assert stop.reason is reason
             assert machine.crash(stop) is None
@@ -123,7 +123,7 @@ IDT, GDT = 0x5000, 0x6000
 def test_why_a_fault_was_not_delivered_is_read_from_the_tables(
     sector: Sector, gate: Gate, failure: str
 ) -> None:
-    with Machine.from_image(sector("triple_fault")) as machine:
+    with Machine.from_image(sector("triple_fault"), firmware=False) as machine:
         stop = machine.run()
         code = bytes(8) + (0x0020_9A00_0000_0000).to_bytes(8, "little")
         machine.memory.write(GDT, code + (0x0000_9200_0000_0000).to_bytes(8, "little"))
@@ -136,7 +136,7 @@ def test_why_a_fault_was_not_delivered_is_read_from_the_tables(
 
 
 def test_a_table_that_is_not_mapped_is_said_to_be_so(sector: Sector) -> None:
-    with Machine.from_image(sector("triple_fault")) as machine:
+    with Machine.from_image(sector("triple_fault"), firmware=False) as machine:
         stop = machine.run()
         machine.cpu.idtr.load(0, 0xDEAD000, 0xFFF, 0)
         found = machine.crash(stop)
@@ -147,7 +147,7 @@ def test_a_table_that_is_not_mapped_is_said_to_be_so(sector: Sector) -> None:
 
 
 def test_in_real_mode_only_the_frame_can_be_at_fault(sector: Sector) -> None:
-    with Machine.from_image(sector("breakpoint")) as machine:
+    with Machine.from_image(sector("breakpoint"), firmware=False) as machine:
         stop = machine.run()
         machine.cpu.idtr.load(0, 0, 0x3FF, 0)
         found = machine.crash(stop)
@@ -156,7 +156,7 @@ def test_in_real_mode_only_the_frame_can_be_at_fault(sector: Sector) -> None:
 
 
 def test_exceptions_that_were_handled_before_are_listed_apart(sector: Sector) -> None:
-    with Machine.from_image(sector("traps")) as machine:
+    with Machine.from_image(sector("traps"), firmware=False) as machine:
         machine.run(until_tick=100)
         machine.cpu.idtr.load(0, 0, 0, 0)
         machine.pc.cpu.registers_changed()
@@ -169,7 +169,7 @@ def test_exceptions_that_were_handled_before_are_listed_apart(sector: Sector) ->
 
 
 def test_milestones_are_shown_by_tick(sector: Sector) -> None:
-    with Machine.from_image(sector("hello")) as machine:
+    with Machine.from_image(sector("hello"), firmware=False) as machine:
         machine.run()
         machine.cpu.rflags = 2
         found = machine.crash(StopRequest(machine.clock.now, Reason.IDLE))
@@ -198,7 +198,7 @@ def test_what_came_before_is_shown(sector: Sector) -> None:
 
 @pytest.mark.parametrize("name", ["triple_fault", "breakpoint", "idle"])
 def test_making_a_report_changes_nothing(sector: Sector, name: str) -> None:
-    with Machine.from_image(sector(name)) as machine:
+    with Machine.from_image(sector(name), firmware=False) as machine:
         stop = machine.run(for_="1ms")
         before = machine.state_hash()
         for _ in range(2):

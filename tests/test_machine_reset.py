@@ -14,7 +14,7 @@ import pytest
 from vectoros import Machine
 from vectoros.assembler import assemble
 from vectoros.board import Reason, StopRequest
-from vectoros.boot_sector import BIOS_DISK
+from vectoros.boot.boot_sector import BIOS_DISK
 from vectoros.config import Config
 from vectoros.cpu.bits import Gpr
 from vectoros.cpu.record import record

@@ -19,7 +19,7 @@ HOST_SIDE = {"version", "image", "exit_code", "signal", "output_closed", "wall_s
 
 
 def report(image: Path, **choices: Any) -> dict[str, Any]:  # noqa: ANN401
-    with Machine.from_image(image, **choices) as machine:
+    with Machine.from_image(image, **choices, firmware=False) as machine:
         return machine.report(machine.run(for_="1ms"))
 
 
@@ -46,7 +46,7 @@ def test_holes_are_counted_by_address(sector: Sector) -> None:
 
 
 def test_holes_beyond_counting_are_one_entry(sector: Sector) -> None:
-    with Machine.from_image(sector("hello")) as machine:
+    with Machine.from_image(sector("hello"), firmware=False) as machine:
         for port in range(0x4000, 0x4000 + MAX_HOLES + 5):
             machine.pc.board.ports.read(port, 1)
         assert machine.pc.board.ports.holes[ELSEWHERE] == 5

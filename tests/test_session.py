@@ -28,7 +28,7 @@ def machine(sector: Sector) -> Iterator[Callable[[str], Machine]]:
     made: list[Machine] = []
 
     def make(name: str) -> Machine:
-        made.append(Machine.from_image(sector(name)))
+        made.append(Machine.from_image(sector(name), firmware=False))
         return made[-1]
 
     yield make
@@ -60,7 +60,7 @@ def test_what_was_typed_before_enters_at_the_first_tick(
     made = machine("echo")
     outcome = session(made, source).run(Limits(until="7a"))
     assert outcome.stop.reason is Reason.MATCH
-    with Machine.from_image(made.pc.disk.path) as twin:  # type: ignore[union-attr]
+    with Machine.from_image(made.pc.disk.path, firmware=False) as twin:  # type: ignore[union-attr]
         twin.serial.send("az")
         assert twin.run(until="7a").tick == outcome.stop.tick
 

@@ -19,7 +19,7 @@ def trace(
     image: Path, kinds: Collection[str], engine: str = "auto", for_: str = "20ms"
 ) -> list[str]:
     lines: list[str] = []
-    with Machine.from_image(image, engine=engine, memory="1M") as machine:
+    with Machine.from_image(image, engine=engine, memory="1M", firmware=False) as machine:
         machine.trace(kinds, lines.append)
         machine.run(for_=for_)
     return lines
@@ -64,7 +64,7 @@ def test_faults_are_shown_even_if_they_end_the_run(sector: Sector, engine: str) 
 
 
 def test_faults_that_came_too_thick_are_counted(sector: Sector) -> None:
-    with Machine.from_image(sector("traps")) as machine:
+    with Machine.from_image(sector("traps"), firmware=False) as machine:
         lines: list[str] = []
         machine.trace(["fault"], lines.append)
         machine.run(for_="10us")
@@ -81,7 +81,9 @@ def test_tracing_everything_leaves_the_state_hash_alone(
 ) -> None:
     hashes = set()
     for kinds in ((), KINDS):
-        with Machine.from_image(sector(name), engine=engine, memory="1M") as machine:
+        with Machine.from_image(
+            sector(name), engine=engine, memory="1M", firmware=False
+        ) as machine:
             lines: list[str] = []
             if kinds:
                 machine.trace(kinds, lines.append)
@@ -104,13 +106,13 @@ def test_both_engines_give_one_trace_in_order_of_ticks(
 
 
 def test_a_machine_that_nobody_traces_has_nobody_in_between(sector: Sector) -> None:
-    with Machine.from_image(sector("hello")) as machine:
+    with Machine.from_image(sector("hello"), firmware=False) as machine:
         assert machine.pc.cpu.around is machine.pc.board
 
 
 def test_an_unknown_kind_is_refused_by_name(sector: Sector) -> None:
     with (
-        Machine.from_image(sector("hello")) as machine,
+        Machine.from_image(sector("hello"), firmware=False) as machine,
         pytest.raises(UsageError, match=r"--trace knows port, .*, not 'magic'"),
     ):
         machine.trace(["port", "magic"], print)

@@ -22,7 +22,9 @@ from typing import Any, Self, cast
 
 from vectoros import report, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
-from vectoros.boot_sector import BootSector
+from vectoros.boot import native
+from vectoros.boot.bios import Bios
+from vectoros.boot.boot_sector import BootSector
 from vectoros.clock import Clock
 from vectoros.config import RTC_START, Config, memory_size, rtc_start
 from vectoros.cpu.registers import Registers
@@ -95,10 +97,12 @@ class Machine:
     def __init__(self, config: Config | None = None, disk: DiskImage | None = None) -> None:
         """Switch on the machine that ``config`` describes, with ``disk`` in its drive.
 
-        The CPU stands in real mode before 0000:7C00, where a BIOS would have put the
-        boot sector. Without a disk, or with one that has none, no code is loaded yet.
+        The CPU stands at the reset vector, before the BIOS; or, if the machine is to
+        have none, in real mode at 0000:7C00, where a BIOS would have put the boot sector.
         """
-        self._pc = Pc(config or Config(), disk, BootSector())
+        config = config or Config()
+        self._pc = Pc(config, disk, Bios() if config.firmware else BootSector())
+        native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
         self.serial = Serial(self, self._pc)
         self.keyboard = Keyboard(self._pc)
@@ -113,15 +117,24 @@ class Machine:
         engine: str = "auto",
         rtc: datetime | str = RTC_START,
         reboot: bool = True,
+        append: str = "",
+        firmware: bool = True,
     ) -> Self:
         """Return a machine about to boot the disk image at ``path``.
 
-        As a BIOS would leave it: the first sector at 0000:7C00, real mode, DL 80h.
+        It stands at the reset vector, and its BIOS will load the first sector; or,
+        without ``firmware``, where a BIOS would have left it: the first sector is at
+        0000:7C00, in real mode, DL is 80h. ``append`` is the guest's command line.
         ``rtc`` is what its clock tells at first, such as ``2030-05-01T12:00:00``.
         When the guest resets it, it boots again, or stops if ``reboot`` is false.
         """
         config = Config(
-            memory=memory_size(memory), engine=engine, rtc=rtc_start(rtc), reboot=reboot
+            memory=memory_size(memory),
+            engine=engine,
+            rtc=rtc_start(rtc),
+            reboot=reboot,
+            append=append,
+            firmware=firmware,
         )
         disk = DiskImage(path)
         disk.boot_sector()  # refuse what no BIOS would boot
@@ -143,7 +156,11 @@ class Machine:
         saved = snapshot_file.load(path)
         memory = cast(int, saved.fingerprint["memory"])  # as load() has checked
         try:
-            config = Config(memory=memory, engine=engine, reboot=reboot)
+            append = cast(str, saved.fingerprint["command_line"])
+            firmware = cast(bool, saved.fingerprint["firmware"])
+            config = Config(
+                memory=memory, engine=engine, reboot=reboot, append=append, firmware=firmware
+            )
         except UsageError as reason:
             raise BadFileError(path, f"is of no machine that can be built: {reason}") from None
         machine = cls(config, _disk_of(saved, path, disk))

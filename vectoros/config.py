@@ -8,6 +8,7 @@ from datetime import datetime
 
 from vectoros.errors import UsageError
 from vectoros.layout import MAXIMUM_RAM, MINIMUM_RAM
+from vectoros.machine_info import check_command_line
 from vectoros.units import MIB, PAGE_SIZE, parse_size
 
 ENGINES = ("auto", "fast", "portable")
@@ -37,6 +38,12 @@ class Config:
     reboot: bool = True
     """Whether the machine goes on when the guest resets it. If not, that is a stop."""
 
+    append: str = ""
+    """The command line: text for the guest, in the machine-info page."""
+
+    firmware: bool = True
+    """Whether there is a BIOS. If not, the machine starts at the disk's first sector."""
+
     def __post_init__(self) -> None:
         """Raise :class:`UsageError` if no such machine can be built."""
         if not MINIMUM_RAM <= self.memory <= MAXIMUM_RAM:
@@ -50,6 +57,7 @@ class Config:
             raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
         if self.rtc.tzinfo is not None or self.rtc.microsecond:
             raise UsageError(f"--rtc must be whole seconds in UTC, without a zone, not {self.rtc}")
+        check_command_line(self.append)
 
 
 def memory_size(size: int | str) -> int:

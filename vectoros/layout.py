@@ -43,6 +43,7 @@ PORTS: tuple[Area, ...] = (
     Area("rtc", 0x70, 2, "MC146818 real-time clock and CMOS RAM: index, data"),
     Area("system_control", 0x92, 1, "system control port A: A20 gate, fast reset"),
     Area("pic2", 0xA0, 2, "8259A interrupt controller, slave"),
+    Area("bios_gate", 0xB0, 4, "BIOS gate: an OUT calls a service of the BIOS"),
     Area("debug_console", 0xE9, 1, "debug console: each line is a milestone"),
     Area("exit", 0xF4, 4, "exit device: a byte written stops the machine with that status"),
     Area("vbe", 0x1CE, 4, "Bochs VBE: index, data, and data again at an even port"),
@@ -54,6 +55,22 @@ PORTS: tuple[Area, ...] = (
     Area("reset_control", 0xCF9, 1, "reset control: bit 2 from 0 to 1 resets the machine"),
 )
 """I/O ports, by device."""
+
+MACHINE_INFO = 0xFEB0_0000
+"""A ROM page that says what the machine is (docs/reference/machine-info.md)."""
+
+KERNEL_GATE = 0xFEB0_1000
+
+MEMORY: tuple[Area, ...] = (
+    Area("kernel_gate", KERNEL_GATE, 0x1000, "kernel gate: a store calls the kernel"),
+)
+"""Physical addresses where devices answer, by device."""
+
+BIOS_ROM = 0xFFFF_0000
+"""The BIOS's ROM, 64 KiB below 4 GiB: the CPU's first instruction is in its last 16 bytes."""
+
+BIOS_SHADOW = 0xF0000
+"""Where the board copies that ROM to, so that real-mode code can run in it."""
 
 IRQS: dict[str, int] = {
     "pit": 0,
@@ -97,3 +114,8 @@ INTA_PAGE = 0xFE_0000_0000
 def port_area(name: str) -> Area:
     """Return the row of :data:`PORTS` called ``name``."""
     return next(area for area in PORTS if area.name == name)
+
+
+def memory_area(name: str) -> Area | None:
+    """Return the row of :data:`MEMORY` called ``name``, or None: the device has ports."""
+    return next((area for area in MEMORY if area.name == name), None)

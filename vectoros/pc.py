@@ -6,10 +6,11 @@ events are due at one tick, and it is the order in which state hashes see them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from vectoros import machine_info
 from vectoros.board import Board, Reason
 from vectoros.clock import Clock
 from vectoros.cmos import cmos_contents
@@ -17,11 +18,13 @@ from vectoros.config import Config
 from vectoros.cpu.power_on import power_on
 from vectoros.cpu.selftest import make_cpu
 from vectoros.devices.ata import Ata, AtaControl
+from vectoros.devices.bios_gate import BiosGate
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
 from vectoros.devices.exit import Exit
 from vectoros.devices.i8042 import I8042
 from vectoros.devices.i8042_control import I8042Control
+from vectoros.devices.kernel_gate import KernelGate
 from vectoros.devices.pic_pair import PicPair
 from vectoros.devices.pit import Pit
 from vectoros.devices.port61 import Port61
@@ -33,9 +36,18 @@ from vectoros.devices.uart import Uart
 from vectoros.devices.vbe import Vbe
 from vectoros.devices.vga import Vga
 from vectoros.disk import DiskImage
-from vectoros.layout import FRAMEBUFFER, FRAMEBUFFER_SIZE, IRQS, VIDEO_MEMORY, port_area
-from vectoros.memory import Memory
+from vectoros.layout import (
+    FRAMEBUFFER,
+    FRAMEBUFFER_SIZE,
+    IRQS,
+    MACHINE_INFO,
+    VIDEO_MEMORY,
+    memory_area,
+    port_area,
+)
+from vectoros.memory import Memory, Rom
 from vectoros.serial_port import SerialPort
+from vectoros.units import PhysAddr
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,9 @@ class Milestone:
 
 class Firmware(Protocol):
     """What the machine starts with."""
+
+    def roms(self) -> Sequence[Rom]:
+        """Return the ROMs that it is in."""
 
     def place(self, pc: Pc) -> None:
         """Put into RAM and registers what must be there when the CPU starts.
@@ -67,6 +82,10 @@ class Pc:
         self.firmware = firmware
         self.clock = Clock()
         self.memory = Memory(config.memory, VIDEO_MEMORY)
+        info = machine_info.page(config.memory, config.append)
+        self.memory.add_rom(Rom("machine_info", PhysAddr(MACHINE_INFO), info))
+        for rom in firmware.roms():
+            self.memory.add_rom(rom)
         self.board = Board(self.clock)
         self.serial = SerialPort()
         self.milestones: list[Milestone] = []
@@ -74,7 +93,10 @@ class Pc:
         self.pic = PicPair(self.clock)
         self.devices = self._devices()
         for device in self.devices:
-            self.board.ports.attach(port_area(device.name), device)
+            if (area := memory_area(device.name)) is not None:
+                self.board.mmio.attach(area, device)
+            else:
+                self.board.ports.attach(port_area(device.name), device)
         self.cpu = make_cpu(config.engine, self.memory, self.board, self.clock)
         self.board.plug(self.cpu, self.pic, self.devices)
         if config.reboot:
@@ -87,6 +109,8 @@ class Pc:
         self.uart.name = "com1"
         pit = Pit(clock, irq=self.pic.input(IRQS["pit"]))
         self.ata = Ata(clock, irq=self.pic.input(IRQS["ata"]), disk=self.disk)
+        self.bios_gate = BiosGate(clock)
+        self.gate = KernelGate(clock, ram=self.memory.ram.view[: self.config.memory])
         return [
             self.pic.master,
             self.pic.slave,
@@ -103,6 +127,8 @@ class Pc:
             Exit(clock, stop=lambda code: board.request_stop(Reason.EXIT, code)),
             Power(clock, power_off=lambda: board.request_stop(Reason.POWER_OFF)),
             ResetControl(clock, reset=self.request_reset),
+            self.gate,
+            self.bios_gate,
         ]
 
     def _display(self) -> tuple[Device, Device]:
@@ -160,6 +186,8 @@ class Pc:
             "memory": self.config.memory,
             "devices": [f"{device.name}:{type(device).__name__}" for device in self.devices],
             "disk_sectors": 0 if self.disk is None else self.disk.sectors,
+            "command_line": self.config.append,
+            "firmware": self.config.firmware,
         }
 
     def history(self) -> dict[str, Any]:

@@ -163,6 +163,10 @@ def _snapshot(head: dict[str, Any], packed: bytes, name: str) -> Snapshot:
         raise ValueError("its list of pages is cut short")
     pages = PackedPages(struct.unpack(f"<{len(numbers) // 4}I", numbers), packed)
     pages.check(memory)
+    if not isinstance(fingerprint.get("command_line"), str):
+        raise ValueError("it names no command line")
+    if not isinstance(fingerprint.get("firmware"), bool):
+        raise ValueError("it does not say whether there is a BIOS")
     return Snapshot(fingerprint, head["state"], _history(head["history"]), pages, name)
 
 

@@ -3,7 +3,8 @@
 # Long mode uses little of them: the code and data descriptors set privilege and
 # code size, the TSS holds the stacks that the CPU switches to, and the IDT the
 # handlers. The GDT is in writable memory because the CPU sets bits in it: busy, in
-# the descriptor of the TSS.
+# the descriptor of the TSS. All three lie in the page of the gate block: each page
+# that a trap touches costs a walk of the page tables after a change of CR3.
 #
 # Source: Intel SDM Vol. 3A, "Interrupt and Exception Handling in 64-bit Mode"
 # and "Task Management in 64-bit Mode".
@@ -21,7 +22,6 @@
 .set VECTOR_BP,      3
 .set VECTOR_DF,      8
 .set VECTOR_GP,      13
-.set VECTOR_PF,      14
 .set VECTOR_IRQ,     0x20       # of the first interrupt controller's first input
 .set GATE_RING0,     0x8e       # present 64-bit interrupt gate
 .set GATE_RING3,     0xee       # the same, and `int3` in ring 3 may use it
@@ -80,7 +80,7 @@ load_segments:
         ltr     ax
         ret
 
-.section data
+.section cpu                            # behind the gate block (memory.S), in its page
 .balign 16
 gdt:
         .quad   0                       # 0x00 null
@@ -100,10 +100,13 @@ idtr:
         .word   VECTORS * 16 - 1
         .quad   idt
 
-.balign 16
+.balign 8
+        .long   0                       # so that what follows the TSS's first word is aligned
 tss:
         .long   0
-        .quad   kernel_stack_top, 0, 0  # rsp0 to rsp2
+tss_rsp0:                               # the end of the running thread's frame (leave.S)
+        .quad   kernel_stack_top
+        .quad   0, 0                    # rsp1, rsp2
         .quad   0
         .quad   fault_stack_top         # ist1
         .quad   nmi_stack_top           # ist2

@@ -1,13 +1,15 @@
 # entry.S -- the kernel's first instruction, and the order in which it sets itself up.
 #
-# Entered from stage 2 in long mode, ring 0, interrupts off, at `kernel`, with
-# rdi the physical address of the image's directory, and the first 2 MiB of RAM
-# mapped at 0 and at -2 GiB. Never returns: it leaves to ring 3, and comes back
+# Entered from stage 2 in long mode, ring 0, interrupts off, at `kernel`, with rdi
+# the physical address of the boot record, and the first 2 MiB of RAM mapped at 0
+# and at -2 GiB. Never returns: it leaves to ring 3 or to `idle`, and comes back
 # through traps.S and syscalls.S only.
+
+.set EXIT_NO_GATE,   1          # status for the exit device
 
 kernel:
         lea     rsp, [rip + kernel_stack_top]
-        mov     r15, rdi                # the directory, until map_memory has used it
+        mov     r15, rdi                # the boot record, until the kernel is told of it
         lea     rsi, [rip + message_long_mode]
         call    milestone
 
@@ -17,49 +19,28 @@ kernel:
         lea     rsi, [rip + message_paging]
         call    milestone
 
-        call    start_interrupts
+        call    quiet_interrupts
         lea     rsi, [rip + message_interrupts]
         call    milestone
 
-        # Wait for the first tick: it proves the whole path from the timer, and no
-        # later line can fall into the middle of what ring 3 prints.
-await_tick:
-        cmp     qword ptr [rip + ticks], 0
-        jne     ticked
-        sti                             # hlt is inside the shadow of sti, so no
-        hlt                             # interrupt can come between the two
-        cli
-        jmp     await_tick
-ticked:
-        lea     rsi, [rip + message_timer]
-        call    milestone
-
         call    enable_system_calls
+        call    find_gate
+        jne     no_gate
+        lea     rsi, [rip + message_gate]
+        call    milestone
         lea     rsi, [rip + message_ring3]
         call    milestone
-        mov     edi, START_FIRST
+        mov     [rip + gate_block + GATE_RECORD], r15
+        mov     qword ptr [rip + gate_block + GATE_REASON], REASON_BOOT
+        jmp     gate
 
-# enter_program: go to ring 3, at the program's start, with edi saying why.
-# Every other register is zero: ring 3 learns nothing from ring 0.
-enter_program:
-        cli
-        lea     rsp, [rip + kernel_stack_top]
-        mov     rcx, [rip + program_entry]      # SYSRET takes rip from rcx
-        mov     r11d, FLAG_FIXED | FLAG_IF      # and the flags from r11
-        xor     eax, eax
-        xor     ebx, ebx
-        xor     edx, edx
-        xor     esi, esi
-        xor     ebp, ebp
-        xor     r8d, r8d
-        xor     r9d, r9d
-        xor     r10d, r10d
-        xor     r12d, r12d
-        xor     r13d, r13d
-        xor     r14d, r14d
-        xor     r15d, r15d
-        xor     esp, esp                # the program knows its own stack
-        sysret
+# On a machine without a gate, as QEMU is, this is as far as the kernel goes.
+no_gate:
+        lea     rsi, [rip + message_no_gate]
+        call    milestone
+        mov     al, EXIT_NO_GATE
+        mov     dx, PORT_EXIT
+        out     dx, al
 
 # halt: the end, for whatever reason.
 halt:
@@ -73,8 +54,10 @@ message_long_mode:
 message_paging:
         .asciz  "[boot] paging: 4 levels, every page W^X"
 message_interrupts:
-        .asciz  "[boot] interrupts: IDT, PIC, PIT at 100 Hz, COM1"
-message_timer:
-        .asciz  "[boot] timer: first interrupt taken"
+        .asciz  "[boot] interrupts: IDT, PIC and PIT, all quiet"
+message_gate:
+        .asciz  "[boot] kernel gate: the kernel is there"
 message_ring3:
-        .asciz  "[boot] ring 3: starting the shell"
+        .asciz  "[boot] ring 3: starting the first processes"
+message_no_gate:
+        .asciz  "kernel: no kernel gate here"

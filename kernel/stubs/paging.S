@@ -1,55 +1,36 @@
-# paging.S -- the address space: exactly what the directory lists, and nothing else.
+# paging.S -- the kernel's half of every address space.
 #
-# Each entry of the image's directory names a virtual address, a size, and the
-# access it allows. That is the whole of the map: kernel and program are put in
-# place by the same loop, the holes between entries are the guard pages under the
-# stacks, and the identity map that stage 2 left is gone afterwards.
+# It has three parts: the kernel's sections, each with the access that the image's
+# directory says; PHYSMAP, all of RAM, for data only; and the page of the kernel
+# gate. The holes between the sections are the guard pages under the stacks, and
+# the identity map that stage 2 left is gone afterwards. The user half is empty:
+# each process gets tables of its own, whose upper half is a copy of this one's.
 #
 # Source: Intel SDM Vol. 3A, "4-Level Paging and 5-Level Paging". No page is both
 # writable and executable because the image builder writes no such entry.
 
-.set TABLES,         8          # page tables: PML4, and 3 each for kernel and program; 1 spare
-.set BIAS,           PROGRAM_VIRTUAL - PROGRAM_LOAD     # of kernel addresses over physical ones
+.set PAGE_SHIFT,     12
+.set LARGE_SHIFT,    21
+.set LARGE,          1 << LARGE_SHIFT
+.set RAM_LIMIT,      4 << 30    # E820 may tell of RAM above; the kernel does without
+.set E820_RAM,       1
 
-# map_memory: rdi physical address of the directory. Builds the page tables, loads
+.set E820_LENGTH,    8          # fields of a row, after its base (ACPI, "Int 15H, E820H")
+.set E820_TYPE,      16
+
+# map_memory: rdi physical address of the boot record. Builds the page tables, loads
 # them, and turns on the protections that this processor has. Uses the identity
 # map to reach the tables. Changes every register but rsp.
 map_memory:
-        mov     rbp, rdi
-        movzx   r12d, word ptr [rbp + HEADER_COUNT]
-        add     rbp, HEADER_SIZE
-map_entry:
-        movzx   eax, word ptr [rbp + ENTRY_ACCESS]
-        test    eax, eax
-        jz      map_next                # stage 2 is loaded and never mapped
-        mov     rsi, [rbp + ENTRY_VIRTUAL]
-        mov     r13d, [rbp + ENTRY_MEMORY]
-        mov     edx, [rbp + ENTRY_LOAD]
-        or      rdx, PTE_P | PTE_A | PTE_D
-        test    al, ACCESS_WRITE
-        jz      map_not_writable
-        or      rdx, PTE_W
-map_not_writable:
-        test    al, ACCESS_EXECUTE
-        jnz     map_executable
+        mov     r14, rdi
+        call    map_kernel
+        call    map_ram
+        mov     rsi, GATE_VIRTUAL
+        mov     edx, MEMORY_KERNEL_GATE
+        or      rdx, PTE_P | PTE_W | PTE_A | PTE_D | PTE_PCD
         bts     rdx, PTE_NX_BIT
-map_executable:
-        test    al, ACCESS_USER
-        jz      map_page_next
-        or      rdx, PTE_U
-        test    al, ACCESS_EXECUTE
-        jz      map_page_next
-        mov     [rip + program_entry], rsi      # the program starts where its code does
-map_page_next:
+        mov     r8d, PAGE_SHIFT
         call    map_page
-        add     rsi, PAGE
-        add     rdx, PAGE
-        sub     r13, PAGE
-        ja      map_page_next
-map_next:
-        add     rbp, ENTRY_SIZE
-        dec     r12d
-        jnz     map_entry
 
         xor     eax, eax
         cpuid                           # eax: the last leaf there is
@@ -61,6 +42,7 @@ map_next:
         cpuid
 protect:
         mov     rax, cr4
+        or      rax, CR4_OSFXSR | CR4_OSXMMEXCPT
         test    ebx, CPUID_7_SMEP
         jz      protect_no_smep
         or      rax, CR4_SMEP
@@ -73,14 +55,83 @@ protect_no_smap:
         lea     rax, [rip + tables]     # the PML4 is the first table
         sub     rax, BIAS
         mov     cr3, rax                # from here on the map is ours, and 0 is unmapped
+        mov     [rip + gate_block + GATE_CR3], rax
         mov     cr4, rdx
         mov     rax, cr0
-        or      rax, CR0_WP
+        and     rax, -1 - CR0_EM
+        or      rax, CR0_WP | CR0_NE | CR0_MP | CR0_TS  # nobody owns the FPU yet
         mov     cr0, rax
         ret
 
-# map_page: make rdx the page-table entry for virtual address rsi, adding tables
-# as needed. Changes rax, rbx, rcx, rdi.
+# map_kernel: map the kernel's entries of the image's directory; r14 boot record.
+# Changes every register but rsp and r14.
+map_kernel:
+        mov     rbp, [r14 + BOOT_DIRECTORY]
+        movzx   r12d, word ptr [rbp + HEADER_COUNT]
+        add     rbp, HEADER_SIZE
+map_entry:
+        cmp     word ptr [rbp + ENTRY_KIND], KIND_KERNEL
+        jne     map_next
+        movzx   eax, word ptr [rbp + ENTRY_ACCESS]
+        mov     rsi, [rbp + ENTRY_VIRTUAL]
+        mov     r13d, [rbp + ENTRY_MEMORY]
+        mov     edx, [rbp + ENTRY_LOAD]
+        or      rdx, PTE_P | PTE_A | PTE_D
+        test    al, ACCESS_WRITE
+        jz      map_not_writable
+        or      rdx, PTE_W
+map_not_writable:
+        test    al, ACCESS_EXECUTE
+        jnz     map_page_next
+        bts     rdx, PTE_NX_BIT
+map_page_next:
+        mov     r8d, PAGE_SHIFT
+        call    map_page
+        add     rsi, PAGE
+        add     rdx, PAGE
+        sub     r13, PAGE
+        ja      map_page_next
+map_next:
+        add     rbp, ENTRY_SIZE
+        dec     r12d
+        jnz     map_entry
+        ret
+
+# map_ram: map physical memory up to the end of RAM at PHYSMAP; r14 boot record.
+# Changes every register but rsp and r14.
+map_ram:
+        mov     r12d, [r14 + BOOT_MEMORY_COUNT]
+        lea     rbp, [r14 + BOOT_MEMORY]
+        mov     r11, RAM_LIMIT
+        xor     r13d, r13d              # the end of RAM
+ram_row:
+        cmp     dword ptr [rbp + E820_TYPE], E820_RAM
+        jne     ram_next
+        mov     rax, [rbp]
+        add     rax, [rbp + E820_LENGTH]
+        cmp     rax, r11
+        ja      ram_next
+        cmp     rax, r13
+        cmova   r13, rax
+ram_next:
+        add     rbp, BOOT_MEMORY_SIZE
+        dec     r12d
+        jnz     ram_row
+
+        mov     rsi, PHYSMAP
+        mov     edx, PTE_P | PTE_W | PTE_A | PTE_D | PDE_PS
+        bts     rdx, PTE_NX_BIT
+        mov     r8d, LARGE_SHIFT
+map_large_next:
+        call    map_page
+        add     rsi, LARGE
+        add     rdx, LARGE
+        sub     r13, LARGE
+        ja      map_large_next
+        ret
+
+# map_page: make rdx the entry that translates virtual address rsi at the level whose
+# pages have 2^r8 bytes, adding tables as needed. Changes rax, rbx, rcx, rdi.
 map_page:
         lea     rdi, [rip + tables]
         mov     ecx, 39                 # the PML4 is indexed by bits 47-39
@@ -89,7 +140,7 @@ map_level:
         shr     rax, cl
         and     eax, 511
         lea     rbx, [rdi + rax * 8]
-        cmp     ecx, 12
+        cmp     ecx, r8d
         je      map_leaf
         mov     rdi, [rbx]
         test    rdi, rdi
@@ -101,9 +152,6 @@ map_level:
         add     qword ptr [rip + next_table], PAGE
         sub     rdi, BIAS
         or      rdi, PTE_P | PTE_W | PTE_A
-        mov     eax, edx                # a table is for ring 3 if its first page is:
-        and     eax, PTE_U              # no table serves both halves
-        or      rdi, rax
         mov     [rbx], rdi
 map_down:
         and     rdi, -PAGE              # the tables lie below 2 MiB, where physical
@@ -125,5 +173,3 @@ message_no_tables:
 .balign 8
 next_table:
         .quad   tables + PAGE
-program_entry:
-        .quad   0

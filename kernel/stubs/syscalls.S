@@ -1,13 +1,11 @@
-# syscalls.S -- SYSCALL in, SYSRET out, and the calls between (kernel/abi.py).
+# syscalls.S -- SYSCALL in, to the frame of the thread that made it.
 #
-# 64-bit code. SYSCALL enters ring 0 with interrupts off (FMASK), rip in rcx, the
-# flags in r11, and still on the program's stack. One CPU and no call that another
-# can interrupt: so one word is enough to keep the program's stack pointer in.
+# SYSCALL enters ring 0 with interrupts off (FMASK), rip in rcx, the flags in r11,
+# and still on the program's stack. The end of the running thread's frame is in the
+# TSS, where an exception would start too, so both make the same frame.
 #
 # Source: Intel SDM Vol. 2B, "SYSCALL" and "SYSRET"; Vol. 3A, "Fast System Calls
 # in 64-Bit Mode".
-
-.set POWER_OFF_WORD, 1 << 13    # SLP_EN; SLP_TYP 0 is soft-off on QEMU's pc (ACPI, PM1_CNT)
 
 # enable_system_calls: set the four registers. Changes rax, rcx, rdx.
 enable_system_calls:
@@ -32,56 +30,33 @@ enable_system_calls:
 
 system_call:
         mov     [rip + program_rsp], rsp
-        lea     rsp, [rip + kernel_stack_top]
-        push    rcx
+        mov     rsp, [rip + tss_rsp0]
+        push    USER_DATA
+        push    qword ptr [rip + program_rsp]
         push    r11
+        push    USER_CODE
+        push    rcx
+        push    0                       # no error code
+        push    FRAME_SYSCALL
+        push    rax
+        push    rbx
+        push    rcx
         push    rdx
-        cmp     rax, SYS_COUNT
-        jae     call_unknown
-        lea     rcx, [rip + calls]
-        call    qword ptr [rcx + rax * 8]
-system_call_end:
-        pop     rdx
-        pop     r11
-        pop     rcx
-        mov     rsp, [rip + program_rsp]
-        sysret
-call_unknown:
-        mov     rax, UNKNOWN_CALL
-        jmp     system_call_end
+        push    rsi
+        push    rdi
+        push    rbp
+        push    r8
+        push    r9
+        push    r10
+        push    r11
+        push    r12
+        push    r13
+        push    r14
+        push    r15
+        mov     qword ptr [rip + gate_block + GATE_REASON], REASON_SYSCALL
+        jmp     gate
 
-# The calls: arguments in rdi, result in rax. They may change rcx and rdx.
-call_put_char:
-        mov     eax, edi
-        call    put_char
-        xor     eax, eax
-        ret
-
-call_ticks:
-        mov     rax, [rip + ticks]
-        ret
-
-call_exit:
-        mov     eax, edi
-        mov     dx, PORT_EXIT
-        out     dx, al
-        jmp     halt
-
-call_power_off:
-        mov     dx, PORT_POWER
-        mov     ax, POWER_OFF_WORD
-        out     dx, ax
-        jmp     halt
-
-.section rodata
+.section cpu
 .balign 8
-calls:                                  # in the order of kernel/abi.py
-        .quad   call_put_char
-        .quad   next_char
-        .quad   call_ticks
-        .quad   call_exit
-        .quad   call_power_off
-.section data
-.balign 8
-program_rsp:
+program_rsp:                            # interrupts are off while it is in use
         .quad   0

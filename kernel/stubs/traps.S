@@ -1,17 +1,9 @@
-# traps.S -- where every exception and interrupt arrives, and how it leaves.
+# traps.S -- where every exception and interrupt arrives.
 #
-# The CPU enters one of 48 stubs, interrupts off, on the stack that the TSS names
-# if it came from ring 3. The stub completes what the CPU pushed to a frame that
-# is the same for all vectors; `trap` saves the other registers below it.
-
-.set FRAME_R15,      0          # the registers, in the order of `trap`
-.set FRAME_RAX,      14 * 8
-.set FRAME_VECTOR,   15 * 8     # pushed by the stub
-.set FRAME_ERROR,    16 * 8     # by the CPU, or 0 by the stub
-.set FRAME_RIP,      17 * 8     # by the CPU, and all that follow
-.set FRAME_CS,       18 * 8
-.set FRAME_RFLAGS,   19 * 8
-.set FRAME_RSP,      20 * 8
+# The CPU enters one of 48 stubs, interrupts off. From ring 3 it has switched to the
+# stack that TSS.rsp0 names, which is the end of the running thread's frame: so it
+# pushes straight into the thread's TCB, and `trap` goes on there. From ring 0 the
+# same frame goes to the stack in use, and only an interrupt of `idle` is welcome.
 
 .macro vector number
 .balign 16
@@ -94,42 +86,39 @@ trap:
         push    r14
         push    r15
         cld                             # ring 3 may have set DF
-        mov     rbp, rsp                # the frame
-        mov     eax, [rbp + FRAME_VECTOR]
+        mov     eax, [rsp + FRAME_VECTOR]
+        test    byte ptr [rsp + FRAME_CS], 3
+        jz      from_ring0
         cmp     eax, VECTOR_IRQ
-        jb      exception
-        call    interrupt
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     r11
-        pop     r10
-        pop     r9
-        pop     r8
-        pop     rbp
-        pop     rdi
-        pop     rsi
-        pop     rdx
-        pop     rcx
-        pop     rbx
-        pop     rax
-        add     rsp, 16                 # vector and error code
-        iretq
+        jae     interrupt
+        cmp     eax, VECTOR_DF          # these two have stacks of their own: their frames
+        je      panic                   # are not in the TCB
+        cmp     eax, VECTOR_NMI
+        je      panic
+        mov     rcx, [rsp + FRAME_ERROR]
+        mov     [rip + gate_block + GATE_ERROR], rcx
+        mov     rcx, cr2
+        mov     [rip + gate_block + GATE_CR2], rcx
+        mov     ecx, REASON_EXCEPTION
+to_gate:
+        mov     [rip + gate_block + GATE_VECTOR], rax
+        mov     [rip + gate_block + GATE_REASON], rcx
+        jmp     gate
+interrupt:
+        mov     ecx, REASON_INTERRUPT
+        jmp     to_gate
 
-# An exception in ring 3 ends what the program did: it is reported, and the
-# program starts again. One in ring 0 is a bug of ours, and ends everything.
-exception:
-        test    byte ptr [rbp + FRAME_CS], 3
-        jz      panic
-        lea     rsi, [rip + message_fault]
-        call    put_string
-        call    describe
-        call    new_line
-        mov     edi, START_FAULT
-        jmp     enter_program
+from_ring0:
+        cmp     eax, VECTOR_IRQ
+        jb      panic
+        lea     rcx, [rip + idle_woken]
+        cmp     rcx, [rsp + FRAME_RIP]
+        je      interrupt               # `gate` drops this frame: there is nothing to return to
 
+# An exception in ring 0 is a bug of ours, and ends everything.
 panic:
+        mov     rbp, rsp                # the frame
+        mov     r13, cr2
         lea     rsi, [rip + message_panic]
         call    put_string
         call    describe
@@ -138,7 +127,5 @@ panic:
         jmp     halt
 
 .section rodata
-message_fault:
-        .asciz  "fault: "
 message_panic:
         .asciz  "panic: "

@@ -21,28 +21,28 @@ ENGINES = ("fast", "portable")
 def report_of(run: Run, image: Path, *arguments: str) -> dict[str, Any]:
     """Run ``image`` unseen and return its report."""
     path = image.with_suffix(".json")
-    run("boot", image, "--serial", "null", "--report", path, *arguments)
+    run("boot", image, "--no-bios", "--serial", "null", "--report", path, *arguments)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def test_serial_output_is_standard_output_unmodified(run: Run, sector: Sector) -> None:
-    done = run("boot", sector("hello"))
+    done = run("boot", "--no-bios", sector("hello"))
     assert (done.returncode, done.stdout, done.stderr) == (0, b"hello\n", b"")
 
 
 def test_the_status_is_the_guests_own(run: Run, sector: Sector) -> None:
-    done = run("boot", sector("exit7"))
+    done = run("boot", "--no-bios", sector("exit7"))
     assert (done.returncode, done.stderr) == (7, b"")
 
 
 def test_until_stops_with_status_0_though_the_output_is_hidden(run: Run, sector: Sector) -> None:
-    done = run("boot", sector("chatter"), "--until", "a{70}\n", "--serial", "null")
+    done = run("boot", "--no-bios", sector("chatter"), "--until", "a{70}\n", "--serial", "null")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_max_time_is_virtual_and_ends_with_status_124(run: Run, sector: Sector) -> None:
-    done = run("boot", sector("spin"), "--max-time", "1us")
+    done = run("boot", "--no-bios", sector("spin"), "--max-time", "1us")
     assert (done.returncode, done.stdout) == (124, b"!\n")
     assert done.stderr.startswith(b"vectoros: stopped, its time is over (--max-time): 0000:7c")
     assert b", real mode, ring 0, at tick 4000 (1.000 us), about to do: " in done.stderr
@@ -52,7 +52,7 @@ def test_max_time_is_virtual_and_ends_with_status_124(run: Run, sector: Sector) 
 def test_without_a_limit_and_a_person_there_are_60_virtual_seconds(
     run: Run, sector: Sector
 ) -> None:
-    done = run("boot", sector("clock"))
+    done = run("boot", "--no-bios", sector("clock"))
     assert done.returncode == 124
     assert b", at tick 240000000000 (60.000 s), halted, then: " in done.stderr
 
@@ -68,21 +68,21 @@ def test_without_a_limit_and_a_person_there_are_60_virtual_seconds(
 def test_a_crash_is_status_70_and_a_report_on_standard_error(
     run: Run, sector: Sector, name: str, summary: bytes
 ) -> None:
-    done = run("boot", sector(name))
+    done = run("boot", "--no-bios", sector(name))
     assert done.returncode == 70
     assert done.stderr.startswith(summary)
     assert b"Traceback" not in done.stderr
 
 
 def test_piped_input_is_typed_and_its_end_ends_nothing(run: Run, sector: Sector) -> None:
-    done = run("boot", sector("echo"), "--until", "62", given=b"a\r\x03\xffb")
+    done = run("boot", "--no-bios", sector("echo"), "--until", "62", given=b"a\r\x03\xffb")
     assert (done.returncode, done.stdout) == (0, b"?61 0d 03 ff 62 ")
 
 
 def test_a_guest_that_waits_for_input_is_waited_for(
     sector: Sector, command: list[str], environment: dict[str, str]
 ) -> None:
-    words = [*command, "boot", str(sector("echo")), "--max-time", "1000s"]
+    words = [*command, "boot", "--no-bios", str(sector("echo")), "--max-time", "1000s"]
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     ) as process:
@@ -99,7 +99,7 @@ def test_serial_file_takes_the_output_and_gives_no_input(
     run: Run, sector: Sector, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.txt"
-    done = run("boot", sector("hello"), "--serial", f"file:{path}", given=b"ignored")
+    done = run("boot", "--no-bios", sector("hello"), "--serial", f"file:{path}", given=b"ignored")
     assert (done.returncode, done.stdout) == (0, b"")
     assert path.read_bytes() == b"hello\n"
 
@@ -107,7 +107,7 @@ def test_serial_file_takes_the_output_and_gives_no_input(
 def test_a_reader_that_goes_away_ends_the_run_quietly(
     sector: Sector, command: list[str], environment: dict[str, str]
 ) -> None:
-    words = [*command, "boot", str(sector("chatter")), "--max-time", "1000s"]
+    words = [*command, "boot", "--no-bios", str(sector("chatter")), "--max-time", "1000s"]
     with subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -139,7 +139,8 @@ def test_a_signal_stops_even_if_nobody_reads_the_output(
     word: bytes,
 ) -> None:
     report = tmp_path / "r.json"
-    words = [*command, "boot", str(sector(name)), "--max-time", "10000s", "--report", str(report)]
+    options = ["--no-bios", "--max-time", "10000s", "--report", str(report)]
+    words = [*command, "boot", str(sector(name)), *options]
     with subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -220,7 +221,7 @@ def test_tracing_changes_no_hash_and_writes_events_in_order(
 
 
 def test_a_trace_goes_to_standard_error_if_no_file_is_named(run: Run, sector: Sector) -> None:
-    done = run("boot", sector("hello"), "--trace", "milestone")
+    done = run("boot", "--no-bios", sector("hello"), "--trace", "milestone")
     assert (done.returncode, done.stdout) == (0, b"hello\n")
     assert done.stderr.split()[1:] == [b"milestone", b"hello"]
 
@@ -230,7 +231,7 @@ def test_messages_have_colour_only_where_it_is_wanted(
 ) -> None:
     plain = {name: value for name, value in environment.items() if name != "NO_COLOR"}
     done = subprocess.run(
-        [*command, "boot", str(sector("idle"))],
+        [*command, "boot", "--no-bios", str(sector("idle"))],
         env=plain,
         capture_output=True,
         stdin=subprocess.DEVNULL,
@@ -242,7 +243,7 @@ def test_messages_have_colour_only_where_it_is_wanted(
 def test_closed_standard_streams_do_no_harm(
     sector: Sector, command: list[str], environment: dict[str, str]
 ) -> None:
-    line = f"{' '.join(command)} boot {sector('hello')} <&- >&- 2>&-"
+    line = f"{' '.join(command)} boot --no-bios {sector('hello')} <&- >&- 2>&-"
     done = subprocess.run(["bash", "-c", line], env=environment, check=False, timeout=60)
     assert done.returncode == 0
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from vectoros.commands import devices
 from vectoros.errors import UsageError
-from vectoros.layout import PORTS
+from vectoros.layout import MEMORY, PORTS
 
 
 def output(*arguments: str) -> str:
@@ -27,7 +27,7 @@ def test_the_manual_page_shows_real_output() -> None:
 def test_the_list_has_every_device_by_port() -> None:
     lines = output().splitlines()[1:]
     bases = [int(line.split()[1].split("..")[0], 16) for line in lines]
-    assert bases == sorted(area.base for area in PORTS)
+    assert bases == [*sorted(area.base for area in PORTS), *(area.base for area in MEMORY)]
     rows = [line.split()[:4] for line in lines]
     assert ["com1", "0x3f8..0x3ff", "4", "Uart"] in rows
 
@@ -41,7 +41,8 @@ def test_a_register_map_has_absolute_ports_banks_and_fields() -> None:
 
 def test_programs_get_the_same_as_data() -> None:
     listed = json.loads(output("--json"))["devices"]
-    assert {device["name"] for device in listed} == {area.name for area in PORTS}
+    names = {area.name for area in (*PORTS, *MEMORY)}
+    assert {device["name"] for device in listed} == names
     registers = json.loads(output("pic2", "--json"))["registers"]
     icw1 = next(register for register in registers if register["name"] == "ICW1")
     assert (icw1["port"], icw1["access"], icw1["when"]) == (0xA0, "w", "D4=1")

@@ -29,9 +29,10 @@ def test_a_machine_goes_on_in_another_process_and_on_the_other_engine(
     run: Run, sector: Sector, tmp_path: Path
 ) -> None:
     image, saved = sector("interrupts"), tmp_path / "m.vxs"
-    run("boot", image, "--serial", "null", "--report", "whole.json", "--engine", "fast")
+    options = ("--no-bios", "--engine", "fast")
+    run("boot", image, "--serial", "null", "--report", "whole.json", *options)
     whole = report(tmp_path / "whole.json")
-    done = run("snapshot", "save", image, "-o", saved, "--at", "5ms", "--engine", "fast")
+    done = run("snapshot", "save", image, "-o", saved, "--at", "5ms", *options)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"%s: tick 20000000 (5.000 ms), " % bytes(saved))
     for engine in ("portable", "fast"):
@@ -45,7 +46,7 @@ def test_a_machine_goes_on_in_another_process_and_on_the_other_engine(
 
 def test_restore_has_the_options_of_boot(run: Run, sector: Sector, tmp_path: Path) -> None:
     saved = tmp_path / "m.vxs"
-    done = run("snapshot", "save", sector("echo"), "-o", saved, "--until", r"\?")
+    done = run("snapshot", "save", "--no-bios", sector("echo"), "-o", saved, "--until", r"\?")
     assert done.returncode == 0
     done = run("snapshot", "restore", saved, "--until", "61", given=b"a")
     assert (done.returncode, done.stdout) == (0, b"61 ")
@@ -55,7 +56,7 @@ def test_restore_has_the_options_of_boot(run: Run, sector: Sector, tmp_path: Pat
 
 def test_the_image_may_have_moved(run: Run, sector: Sector, tmp_path: Path) -> None:
     image, saved = sector("exit7"), tmp_path / "m.vxs"
-    run("snapshot", "save", image, "-o", saved, "--at", "1")
+    run("snapshot", "save", "--no-bios", image, "-o", saved, "--at", "1")
     image.rename(tmp_path / "elsewhere.img")
     done = run("snapshot", "restore", saved)
     assert (done.returncode, done.stderr.count(b"\n")) == (65, 1)
@@ -81,7 +82,7 @@ def test_a_point_that_is_not_reached_saves_nothing(
     said: str,
 ) -> None:
     saved = tmp_path / "m.vxs"
-    arguments = ["snapshot", "save", str(sector(name)), "-o", str(saved), *options]
+    arguments = ["snapshot", "save", "--no-bios", str(sector(name)), "-o", str(saved), *options]
     assert cli.main(arguments) == status
     shown = capsys.readouterr()
     assert shown.out == ""

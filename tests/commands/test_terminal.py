@@ -106,7 +106,7 @@ def window(command: list[str], environment: dict[str, str]) -> Iterator[Open]:
 
 
 def test_keys_reach_the_guest_one_by_one_and_unchanged(window: Open, sector: Sector) -> None:
-    screen = window("boot", sector("echo"))
+    screen = window("boot", "--no-bios", sector("echo"))
     screen.wait_for(rb"Ctrl-C stops it.*\r\n\?")
     assert screen.is_raw
     for key, code in [(b"a", b"61 "), (b"\r", b"0d "), (b"\x1a", b"1a "), (b"\x1c", b"1c ")]:
@@ -119,7 +119,7 @@ def test_keys_reach_the_guest_one_by_one_and_unchanged(window: Open, sector: Sec
 
 
 def test_ctrl_c_stops_the_machine_and_says_where(window: Open, sector: Sector) -> None:
-    screen = window("boot", sector("spin"))
+    screen = window("boot", "--no-bios", sector("spin"))
     screen.wait_for(b"!")
     screen.type(b"\x03")
     assert screen.end() == 130
@@ -128,7 +128,7 @@ def test_ctrl_c_stops_the_machine_and_says_where(window: Open, sector: Sector) -
 
 
 def test_ctrl_a_has_commands(window: Open, sector: Sector) -> None:
-    screen = window("boot", sector("echo"))
+    screen = window("boot", "--no-bios", sector("echo"))
     screen.wait_for(rb"\?")
     screen.type(b"\x01c\x01\x01\x01a")
     screen.wait_for(b"03 01 01 ")
@@ -140,7 +140,7 @@ def test_ctrl_a_has_commands(window: Open, sector: Sector) -> None:
 
 
 def test_ctrl_c_stops_a_machine_that_sleeps_in_real_time(window: Open, sector: Sector) -> None:
-    screen = window("boot", sector("deaf"))
+    screen = window("boot", "--no-bios", sector("deaf"))
     screen.wait_for(b"Ctrl-C stops it")
     while not screen.is_raw:
         time.sleep(0.01)
@@ -153,7 +153,7 @@ def test_ctrl_c_stops_a_machine_that_sleeps_in_real_time(window: Open, sector: S
 def test_a_signal_leaves_the_terminal_as_it_was(
     window: Open, sector: Sector, number: int, status: int
 ) -> None:
-    screen = window("boot", sector("spin"))
+    screen = window("boot", "--no-bios", sector("spin"))
     screen.wait_for(b"!")
     assert screen.is_raw
     screen.process.send_signal(number)
@@ -165,7 +165,7 @@ def test_a_signal_leaves_the_terminal_as_it_was(
 def test_any_end_of_the_guest_leaves_the_terminal_as_it_was(
     window: Open, sector: Sector, name: str, status: int
 ) -> None:
-    screen = window("boot", sector(name))
+    screen = window("boot", "--no-bios", sector(name))
     assert screen.end() == status
     assert screen.mode() == screen.before
 
@@ -173,10 +173,10 @@ def test_any_end_of_the_guest_leaves_the_terminal_as_it_was(
 def test_a_crash_report_has_headings_in_bold_unless_no_color_is_set(
     window: Open, sector: Sector
 ) -> None:
-    screen = window("boot", sector("triple_fault"), colour=True)
+    screen = window("boot", "--no-bios", sector("triple_fault"), colour=True)
     assert screen.end() == 70
     assert b"\x1b[1mGuest crash" in screen.seen
-    plain = window("boot", sector("triple_fault"))
+    plain = window("boot", "--no-bios", sector("triple_fault"))
     assert plain.end() == 70
     assert b"\x1b" not in plain.seen
 
@@ -206,7 +206,7 @@ def test_any_end_of_the_process_leaves_the_terminal_as_it_was(
 
 
 def test_a_window_that_is_closed_ends_the_run(window: Open, sector: Sector) -> None:
-    screen = window("boot", sector("chatter"))
+    screen = window("boot", "--no-bios", sector("chatter"))
     screen.wait_for(b"aaa")
     os.close(screen.master)
     os.close(screen.slave)
@@ -218,7 +218,7 @@ def test_without_a_terminal_there_is_no_hint_and_a_time_limit(
     command: list[str], environment: dict[str, str], sector: Sector
 ) -> None:
     done = subprocess.run(
-        [*command, "boot", str(sector("deaf"))],
+        [*command, "boot", "--no-bios", str(sector("deaf"))],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=environment,
@@ -233,6 +233,6 @@ def test_without_a_terminal_there_is_no_hint_and_a_time_limit(
 def test_a_report_on_the_way_out_does_not_stay_on_the_guests_line(
     window: Open, sector: Sector
 ) -> None:
-    screen = window("boot", sector("echo"), "--max-time", "1us")
+    screen = window("boot", "--no-bios", sector("echo"), "--max-time", "1us")
     assert screen.end() == 124
     assert b"?\r\nvectoros: stopped, its time is over" in screen.seen

@@ -8,14 +8,14 @@ import pytest
 
 from vectoros.devices.catalogue import MODELS
 from vectoros.devices.docs import markdown_table, pages, write_pages
-from vectoros.layout import PORTS
+from vectoros.layout import MEMORY, PORTS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "devices"
 HOW = "regenerate the pages: python -m vectoros.devices.docs docs/devices"
 
 
 def test_every_area_of_the_address_map_has_a_model() -> None:
-    assert set(MODELS) == {area.name for area in PORTS}
+    assert set(MODELS) == {area.name for area in (*PORTS, *MEMORY)}
 
 
 def test_every_model_names_its_source() -> None:

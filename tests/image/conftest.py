@@ -1,4 +1,4 @@
-"""A small image to break: a boot sector that does nothing, and three tiny programs."""
+"""A small image to break: a boot sector that does nothing, three tiny programs, and data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ SOURCES = {
     "stage2.S": "nop\n",
     "kernel.S": "hlt\n.section data\n.byte 1\n.zero 7000\n.section guard\n.zero 4096\n",
     "shell.S": "start: jmp start\n.section stack\n.zero 4096\n",
+    "logo.txt": "V",
 }
 
 MANIFEST = """\
@@ -38,11 +39,15 @@ sections = { text = "rx", data = "rw", guard = "guard" }
 
 [[program]]
 name = "shell"
-kind = "program"
-load = 0x140000
 virtual = 0x440000
 sources = ["shell.S"]
 sections = { text = "rx", stack = "rw" }
+priority = 120
+grants = ["console", "power"]
+
+[[data]]
+name = "logo"
+source = "logo.txt"
 """
 
 
@@ -62,7 +67,7 @@ def project(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The image that the project above builds: five entries, six sectors."""
+    """The image that the project above builds: five entries, and 17 sectors, 12 of the shell."""
     folder = tmp_path_factory.mktemp("image")
     for name, text in {**SOURCES, "image.toml": MANIFEST}.items():
         (folder / name).write_text(text)

@@ -28,9 +28,22 @@ def test_the_checksum_is_the_crc_with_its_own_field_zero() -> None:
     assert fmt.checksum(directory) == zlib.crc32(zeroed)
 
 
-def test_access_is_shown_as_four_letters() -> None:
-    assert str(fmt.Access.USER | fmt.Access.READ | fmt.Access.EXECUTE) == "ur-x"
-    assert str(fmt.Access(0)) == "----"
+def test_the_modules_begin_where_the_kernels_memory_ends_each_at_a_page() -> None:
+    assert fmt.modules_end([]) == fmt.MODULES_ADDRESS == fmt.KERNEL_LIMIT
+    assert fmt.modules_end([1, 4096, 4097]) == fmt.MODULES_ADDRESS + 4 * 4096
+
+
+def test_assembly_sees_every_kind_and_field() -> None:
+    constants = fmt.constants()
+    assert [constants[f"KIND_{name}"] for name in ("STAGE2", "KERNEL", "PROGRAM", "DATA")] == [
+        1, 2, 3, 4,
+    ]  # fmt: skip
+    assert (constants["ENTRY_PRIORITY"], constants["ENTRY_GRANTS"]) == (44, 46)
+
+
+def test_access_is_shown_as_three_letters() -> None:
+    assert str(fmt.Access.READ | fmt.Access.EXECUTE) == "r-x"
+    assert str(fmt.Access(0)) == "---"
 
 
 def test_the_reference_page_has_every_field_at_its_offset() -> None:

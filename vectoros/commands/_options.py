@@ -172,6 +172,22 @@ def reboot_option(function: Function) -> Function:
     )(function)  # fmt: skip
 
 
+def firmware_option(function: Function) -> Function:
+    """Add ``--no-bios``."""
+    return click.option(
+        "--no-bios", "firmware", is_flag=True, flag_value=False, default=True,
+        help="Start at the disk's first sector; there is no BIOS to call.",
+    )(function)  # fmt: skip
+
+
+def append_option(function: Function) -> Function:
+    """Add ``--append``."""
+    return click.option(
+        "--append", metavar="TEXT", default="",
+        help="The guest's command line: at most 127 printable characters.",
+    )(function)  # fmt: skip
+
+
 def until_option(function: Function) -> Function:
     """Add ``--until``."""
     return click.option(

@@ -1,15 +1,18 @@
 r"""Boot a disk image: the serial port is standard input and output.
 
     $ vectoros boot images/dev.img --until 'vectoros> '
+    [boot] BIOS: vectors, data areas, controllers and timer ready
+    [boot] boot sector: read from disk 80h to 0000:7c00
     [boot] real mode: boot sector at 0000:7c00
     [boot] stage 2: read from disk
+    [boot] memory map: by INT 15h, E820h
+    [boot] loaded: kernel and modules, by INT 13h
     [boot] protected mode: 32 bits, flat segments
-    [boot] loaded: kernel and programs, by polled ATA
     [boot] long mode: 64 bits, kernel at -2 GiB
     [boot] paging: 4 levels, every page W^X
-    [boot] interrupts: IDT, PIC, PIT at 100 Hz, COM1
-    [boot] timer: first interrupt taken
-    [boot] ring 3: starting the shell
+    [boot] interrupts: IDT, PIC and PIT, all quiet
+    [boot] kernel gate: the kernel is there
+    [boot] ring 3: starting the first processes
     VectorOS ready. Type help for the commands.
     vectoros>
 
@@ -43,38 +46,41 @@ as at power-on. With --no-reboot the run ends there.
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vectoros.commands._options import (
     PATH,
     RunOptions,
+    append_option,
     engine_option,
+    firmware_option,
     memory_option,
     reboot_option,
     rtc_option,
     run_options,
 )
 
+MACHINE_OPTIONS = ("memory", "engine", "append", "rtc", "reboot", "firmware")
+"""Options that say what to build; the others say how to run it."""
+
 
 @click.command("boot", help=__doc__)
 @click.argument("image", type=PATH)
 @memory_option
 @engine_option
+@append_option
 @rtc_option
 @reboot_option
+@firmware_option
 @run_options
-def command(
-    image: Path, memory: int, engine: str, rtc: datetime, reboot: bool, **options: object
-) -> int:
+def command(image: Path, **options: Any) -> int:  # noqa: ANN401
     """Boot ``image``; return the status that says how it went."""
     # Loaded here: `vectoros boot --help` needs no emulator.
     from vectoros.api import Machine
     from vectoros.commands._run import run
 
-    return run(
-        lambda: Machine.from_image(image, memory=memory, engine=engine, rtc=rtc, reboot=reboot),
-        RunOptions.of(options),
-    )
+    machine = {name: options[name] for name in MACHINE_OPTIONS}
+    return run(lambda: Machine.from_image(image, **machine), RunOptions.of(options))

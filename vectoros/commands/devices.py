@@ -21,12 +21,12 @@ from vectoros.devices.catalogue import MODELS, irq
 from vectoros.devices.fields import Fields
 from vectoros.devices.registers import Register
 from vectoros.errors import UsageError
-from vectoros.layout import PORTS, port_area
+from vectoros.layout import MEMORY, PORTS, Area, memory_area, port_area
 from vectoros.messages import table
 
 
 def device_data() -> list[dict[str, Any]]:
-    """Return the devices, by port, as data."""
+    """Return the devices, by port and then by physical address, as data."""
     return [
         {
             "name": area.name,
@@ -37,7 +37,7 @@ def device_data() -> list[dict[str, Any]]:
             "doc": area.doc,
             "source": MODELS[area.name].source,
         }
-        for area in sorted(PORTS, key=lambda area: area.base)
+        for area in [*sorted(PORTS, key=lambda area: area.base), *MEMORY]
         if area.name in MODELS
     ]
 
@@ -45,7 +45,11 @@ def device_data() -> list[dict[str, Any]]:
 def register_data(name: str) -> list[dict[str, Any]]:
     """Return the registers of the device called ``name``, by port, as data."""
     found = sorted(MODELS[name].registers.values(), key=lambda reg: reg.offset)
-    return [_register(reg, port_area(name).base) for reg in found]
+    return [_register(reg, _area(name).base) for reg in found]
+
+
+def _area(name: str) -> Area:
+    return memory_area(name) or port_area(name)
 
 
 def _register(reg: Register[Any], base: int) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def register_map(name: str) -> str:
         lines.append([*cells, row["when"] or "-", reset, row["doc"]])
     if not any(row["when"] for row in rows):
         header, *lines = ([*cells[:4], *cells[5:]] for cells in (header, *lines))
-    area = port_area(name)
+    area = _area(name)
     title = f"{name}: {MODELS[name].__name__} at {area.base:#x}"
     title += f"..{area.last:#x}" if area.size > 1 else ""
     fields = [_field_table(row) for row in rows if row["fields"]]

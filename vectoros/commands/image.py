@@ -9,8 +9,10 @@ same sources give the same bytes everywhere:
     $ vectoros image build images/dev.toml -o dev.img && cmp dev.img images/dev.img
     dev.img: ...
 
-``inspect`` shows what is in an image; ``verify`` checks every byte of it against
-the digests in its directory. Both exit with status 65 if it is not a good image.
+``inspect`` shows everything that is in an image, down to the segments of each
+program; ``verify`` checks every byte of it against the digests in its directory,
+and every program against the rules for programs. Both exit with status 65 if it is
+not a good image.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from vectoros.errors import BadFileError
 from vectoros.messages import table
 
 if TYPE_CHECKING:
+    from vectoros.image.format import Entry
     from vectoros.image.reader import Image
 
 
@@ -51,6 +54,19 @@ def build(manifest: Path, output: Path) -> None:
 
 
 @command.command()
+@click.option("-o", "--output", type=PATH, metavar="FILE", required=True, help="The ROM.")
+def bios(output: Path) -> None:
+    """Build the BIOS's ROM from its sources; firmware/bios.bin is the committed copy."""
+    from vectoros.boot.rom import build as build_rom
+    from vectoros.files import write_atomic
+
+    check_output("--output", output)
+    rom = build_rom()
+    write_atomic(output, rom)
+    click.echo(f"{output}: {len(rom)} bytes, SHA-256 {hashlib.sha256(rom).hexdigest()}")
+
+
+@command.command()
 @click.argument("image", type=PATH)
 @json_option
 def inspect(image: Path, as_json: bool) -> None:
@@ -69,11 +85,12 @@ def inspect(image: Path, as_json: bool) -> None:
 @json_option
 def verify(image: Path, as_json: bool) -> None:
     """Check every byte of IMAGE against the digests in its directory."""
-    from vectoros.image import reader
+    from vectoros.image.reader import read
+    from vectoros.image.verifier import verify as faults_of
 
     try:
-        found = reader.read(image)
-        faults = reader.verify(found)
+        found = read(image)
+        faults = faults_of(found)
     except BadFileError as reason:
         faults = [reason.rule]
     if as_json:
@@ -85,49 +102,110 @@ def verify(image: Path, as_json: bool) -> None:
 
 
 def data(image: Image) -> dict[str, Any]:
-    """Return what an image says of itself as data; addresses are text, like ``0x7c00``."""
+    """Return what an image holds as data; addresses are text, like ``0x7c00``."""
     header = image.header
     return {
         "size": image.size,
+        "boot_sector": {"sha256": hashlib.sha256(image.boot_sector).hexdigest()},
         "partitions": [
             {"active": part.active, "type": part.type, "first": part.first, "sectors": part.sectors}
             for part in image.partitions
         ],
         "version": None if header is None else header.version,
         "entry": None if header is None else f"{header.entry:#x}",
-        "entries": [
+        "entries": [entry_data(image, entry) for entry in image.entries],
+    }
+
+
+def entry_data(image: Image, entry: Entry) -> dict[str, Any]:
+    """Return what ``entry`` of ``image`` says of itself; ``program`` if it is one."""
+    from vectoros.image.format import grant_words
+
+    return {
+        "name": entry.name,
+        "kind": entry.kind.name.lower(),
+        "access": str(entry.access),
+        "sector": entry.lba,
+        "bytes": entry.length,
+        "memory": entry.memory,
+        "load": f"{entry.load:#x}",
+        "virtual": f"{entry.virtual:#x}",
+        "priority": entry.priority,
+        "grants": grant_words(entry.grants),
+        "sha256": entry.digest.hex(),
+        "program": program_data(image, entry),
+    }
+
+
+def program_data(image: Image, entry: Entry) -> dict[str, Any] | None:
+    """Return where the program in ``entry`` starts, and its segments; None if it is none."""
+    from vectoros.image.format import Kind
+    from vectoros.image.modules import program
+
+    if entry.kind is not Kind.PROGRAM:
+        return None
+    found = program(image, entry)
+    return {
+        "entry": f"{found.entry:#x}",
+        "segments": [
             {
-                "name": entry.name,
-                "kind": entry.kind.name.lower(),
-                "access": str(entry.access),
-                "sector": entry.lba,
-                "bytes": entry.length,
-                "memory": entry.memory,
-                "load": f"{entry.load:#x}",
-                "virtual": f"{entry.virtual:#x}",
-                "sha256": entry.digest.hex(),
+                "access": str(segment.plan.flags),
+                "virtual": f"{segment.plan.address:#x}",
+                "offset": segment.plan.offset,
+                "bytes": segment.plan.file_size,
+                "memory": segment.plan.memory_size,
+                "sha256": segment.digest.hex(),
             }
-            for entry in image.entries
+            for segment in found.segments
         ],
     }
 
 
 def text(image: Image) -> str:
-    """Return what an image says of itself, for people."""
+    """Return what an image holds, for people."""
+    found = data(image)
+    title = f"{image.path}: {image.size} bytes"
     if image.header is None:
-        return f"{image.path}: {image.size} bytes, bootable, without a VectorOS directory"
-    rows = [
-        (
-            entry.name,
-            entry.kind.name.lower(),
-            str(entry.access),
-            str(entry.length),
-            str(entry.memory),
-            f"{entry.load:#x}",
-            f"{entry.virtual:#x}",
-        )
-        for entry in image.entries
+        title += ", bootable, without a VectorOS directory"
+    else:
+        title += f"; the kernel starts at {found['entry']}"
+    disk = [f"boot sector: SHA-256 {found['boot_sector']['sha256']}", *partition_lines(image)]
+    tables = [entry_table(found["entries"]), *map(segment_table, found["entries"])]
+    return "\n\n".join([title, "\n".join(disk), *filter(None, tables)])
+
+
+def partition_lines(image: Image) -> list[str]:
+    """Return a line for each row of the partition table that is in use."""
+    return [
+        f"partition {number}: {'active, ' if part.active else ''}type {part.type:#04x},"
+        f" sectors {part.first}..{part.first + part.sectors - 1}"
+        for number, part in enumerate(image.partitions, 1)
     ]
-    title = f"{image.path}: {image.size} bytes; the kernel starts at {image.header.entry:#x}"
-    header = ("name", "kind", "access", "bytes", "memory", "load", "virtual")
-    return f"{title}\n\n{table(header, rows)}"
+
+
+def entry_table(entries: list[dict[str, Any]]) -> str:
+    """Return a row for each entry; a module has no address of its own."""
+    columns = (
+        "name", "kind", "access", "bytes", "memory", "load", "virtual", "priority", "grants",
+        "sha256",
+    )  # fmt: skip
+    rows = []
+    for entry in entries:
+        shown = {**entry, "grants": " ".join(entry["grants"]) or "-"}
+        if entry["kind"] in ("program", "data"):
+            shown |= dict.fromkeys(("access", "load", "virtual"), "-")
+        if entry["kind"] != "program":
+            shown |= dict.fromkeys(("priority", "grants"), "-")
+        rows.append([str(shown[column]) for column in columns])
+    return table(columns, rows) if rows else ""
+
+
+def segment_table(entry: dict[str, Any]) -> str:
+    """Return a row for each segment of the program in ``entry``; nothing if it is none."""
+    program = entry["program"]
+    if program is None:
+        return ""
+    columns = ("access", "virtual", "offset", "bytes", "memory", "sha256")
+    rows = [[str(segment[column]) for column in columns] for segment in program["segments"]]
+    title = f"program {entry['name']} starts at {program['entry']}"
+    return f"{title}\n{table(columns, rows)}"

@@ -28,6 +28,7 @@ from vectoros.commands._options import (
     check_output,
     duration,
     engine_option,
+    firmware_option,
     json_option,
     memory_option,
     moment,
@@ -56,6 +57,7 @@ def command() -> None:
 @memory_option
 @engine_option
 @rtc_option
+@firmware_option
 @until_option
 @click.option(
     "--at",
@@ -73,6 +75,7 @@ def save(
     memory: int,
     engine: str,
     rtc: datetime,
+    firmware: bool,
     until: str | None,
     at: int | None,
     max_time: int,
@@ -89,7 +92,9 @@ def save(
     if (until is None) == (at is None):
         raise UsageError("the point of a snapshot is given by --until or by --at, one of them")
     check_output("--output", output)
-    with Machine.from_image(image, memory=memory, engine=engine, rtc=rtc) as machine:
+    with Machine.from_image(
+        image, memory=memory, engine=engine, rtc=rtc, firmware=firmware
+    ) as machine:
         status = run_to_point(machine, until, max_time if at is None else at)
         if status == 0:
             size = machine.save(output)

@@ -7,6 +7,7 @@ compares one with the digests in it.
 from __future__ import annotations
 
 from vectoros.image.builder import build
-from vectoros.image.reader import Image, read, verify
+from vectoros.image.reader import Image, read
+from vectoros.image.verifier import verify
 
 __all__ = ["Image", "build", "read", "verify"]

@@ -1,9 +1,10 @@
 """The format of a VectorOS disk image: what is in which byte.
 
 Sector 0 is an ordinary boot sector with an MBR partition table. From sector 1
-comes the *directory*: a header, and one entry for each piece of memory that the
-boot code fills from the disk and the kernel maps. All numbers are little-endian,
-sectors are 512 bytes.
+comes the *directory*: a header, and entries. Stage 2 and each section of the kernel
+are pieces of memory at fixed addresses; the kernel maps its own. Everything else
+is a *module*: a whole file, a program or data, which the boot code puts into
+memory and the kernel opens. All numbers are little-endian, sectors are 512 bytes.
 
 This module is the only place where the layout is written. The builder packs with
 it, the reader unpacks with it, and the guest's assembly sees its offsets as the
@@ -15,8 +16,12 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+
+from vectoros.kernel.process_layout import Grant
+from vectoros.units import PAGE_SIZE
 
 SECTOR = 512
 DIRECTORY_SECTOR = 1
@@ -29,14 +34,20 @@ DIRECTORY_ADDRESS = 0x600
 STAGE2_LIMIT = 64 << 10
 """Stage 2 is read and entered in real mode, in segment 0."""
 
+KERNEL_FIRST = 1 << 20
+"""Where memory goes on above the legacy video and adapter area."""
+
 KERNEL_LIMIT = 2 << 20
 """The boot code's page tables map this much for the kernel to start in."""
+
+MODULES_ADDRESS = KERNEL_LIMIT
+"""Physical address of the first module. Each begins at the page after the one before."""
 
 ADDRESS_LIMIT = 16 << 20
 """Everything loads below 16 MiB of physical memory, which every machine has."""
 
 MAGIC = b"VXIMAGE\x01"
-VERSION = 1
+VERSION = 2
 
 BOOT_CODE_SIZE = 446
 """Bytes before the partition table (the classic MBR layout of PC DOS 2.0)."""
@@ -65,7 +76,8 @@ ENTRY_FIELDS = {
     "VIRTUAL": "Q",
     "KIND": "H",
     "ACCESS": "H",
-    "RESERVED": "I",
+    "PRIORITY": "H",
+    "GRANTS": "H",
     "DIGEST": "32s",
 }
 """Field by field, in order, with its type as :mod:`struct` writes it."""
@@ -84,6 +96,10 @@ HEADER_SIZE = HEADER.size
 ENTRY_SIZE = ENTRY.size
 MAX_ENTRIES = (MAX_DIRECTORY_SECTORS * SECTOR - HEADER_SIZE) // ENTRY_SIZE
 NAME_SIZE = 16
+MODULE_NAME_SIZE = NAME_SIZE - 1
+"""Characters of a module's name, which guests read up to the zero at its end."""
+
+MAX_PRIORITY = 255
 
 
 class Kind(IntEnum):
@@ -93,7 +109,18 @@ class Kind(IntEnum):
     """The rest of the boot code. Always entry 0, loaded by the boot sector."""
 
     KERNEL = 2
+    """A section of the kernel."""
+
     PROGRAM = 3
+    """A module: an ELF64 executable, which the kernel makes a process of."""
+
+    DATA = 4
+    """A module: any file."""
+
+    @property
+    def is_module(self) -> bool:
+        """Whether an entry of this kind is a whole file, at no address of its own."""
+        return self in (Kind.PROGRAM, Kind.DATA)
 
 
 class Access(IntFlag):
@@ -102,12 +129,23 @@ class Access(IntFlag):
     READ = 1
     WRITE = 2
     EXECUTE = 4
-    USER = 8
 
     def __str__(self) -> str:
-        """Four letters, as ``ls`` would show them."""
-        pairs = zip("urwx", (self.USER, self.READ, self.WRITE, self.EXECUTE), strict=True)
+        """Three letters, as ``ls`` would show them."""
+        pairs = zip("rwx", (self.READ, self.WRITE, self.EXECUTE), strict=True)
         return "".join(letter if bit in self else "-" for letter, bit in pairs)
+
+
+NO_GRANTS = Grant(0)
+
+
+def grant_words(grants: Grant) -> list[str]:
+    """Return ``grants`` by name, as a manifest has them.
+
+    >>> grant_words(Grant.CLOCK | Grant.CONSOLE)
+    ['console', 'clock']
+    """
+    return [str(grant.name).lower() for grant in Grant if grant in grants]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +158,19 @@ class Entry:
     length: int
     """Bytes on the disk."""
     load: int
-    """Physical address."""
+    """Physical address; 0 for a module."""
     memory: int
     """Bytes in memory; those that the disk does not hold are zero."""
     virtual: int
+    """0 for a module."""
     kind: Kind
     access: Access
     digest: bytes
     """SHA-256 of the bytes on the disk."""
+    priority: int = 0
+    """Of the first thread of a program."""
+    grants: Grant = NO_GRANTS
+    """What a program is given."""
 
     @property
     def sectors(self) -> int:
@@ -138,8 +181,20 @@ class Entry:
         """Return the entry as it is in the directory."""
         return ENTRY.pack(
             self.name.encode("ascii"), self.lba, self.length, self.load, self.memory,
-            self.virtual, self.kind, self.access, 0, self.digest,
+            self.virtual, self.kind, self.access, self.priority, self.grants, self.digest,
         )  # fmt: skip
+
+
+LOAD_RANGES = {
+    Kind.STAGE2: range(DIRECTORY_ADDRESS, STAGE2_LIMIT),
+    Kind.KERNEL: range(KERNEL_FIRST, KERNEL_LIMIT),
+}
+"""Physical addresses between which an entry is loaded, by kind."""
+
+
+def modules_end(sizes: Iterable[int]) -> int:
+    """Return the physical address after the last page of modules of ``sizes``."""
+    return MODULES_ADDRESS + sum(-(-size // PAGE_SIZE) * PAGE_SIZE for size in sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +240,7 @@ def constants() -> dict[str, int]:
     return {
         "DIRECTORY": DIRECTORY_ADDRESS,
         "DIRECTORY_SECTOR": DIRECTORY_SECTOR,
+        "MODULES": MODULES_ADDRESS,
         "MAGIC_LOW": int.from_bytes(MAGIC[:4], "little"),
         "MAGIC_HIGH": int.from_bytes(MAGIC[4:], "little"),
         "HEADER_SIZE": HEADER_SIZE,

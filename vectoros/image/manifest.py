@@ -4,12 +4,28 @@
     sources = ["boot_sector.S"]
 
     [[program]]
-    name = "shell"
-    kind = "program"             # or "stage2", first, once; or "kernel", once
-    load = 0x140000              # physical address
-    virtual = 0x440000           # where its code expects to be
-    sources = ["shell.S"]        # assembled as one, in this order
+    name = "kernel"
+    kind = "kernel"              # once; or "stage2", first, once; or "program", the default
+    load = 0x100000              # physical address; not for a program
+    virtual = 0xffffffff80100000 # where its code expects to be
+    sources = ["entry.S"]        # assembled as one, in this order
     sections = { text = "rx", stack = "rw" }
+
+    [[program]]
+    name = "shell"
+    virtual = 0x400000
+    sources = ["shell.S"]
+    sections = { text = "rx", stack = "rw" }
+    priority = 100               # of its first thread, 0 to 255
+    grants = ["console"]         # what it is given at boot
+
+    [[program]]
+    name = "hello"
+    elf = "hello"                # made by another compiler; instead of sources
+
+    [[data]]
+    name = "logo"
+    source = "logo.bin"
 
 Paths are relative to the manifest. Everything is checked here, so that the
 builder only meets manifests that make sense; each rule broken is one
@@ -19,20 +35,33 @@ builder only meets manifests that make sense; each rule broken is one
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from vectoros.assembler import Source
 from vectoros.errors import BadFileError
-from vectoros.files import read_text
-from vectoros.image.format import ADDRESS_LIMIT, NAME_SIZE, Access, Kind
-from vectoros.units import PAGE_SIZE
+from vectoros.files import check_regular, read_bytes, read_text
+from vectoros.image.format import (
+    ADDRESS_LIMIT,
+    MAX_PRIORITY,
+    MODULE_NAME_SIZE,
+    MODULES_ADDRESS,
+    NAME_SIZE,
+    NO_GRANTS,
+    Access,
+    Kind,
+)
+from vectoros.image.manifest_table import Table
+from vectoros.kernel.process_layout import SCREEN, USER_FIRST, Grant
 
-_KINDS = {kind.name.lower(): kind for kind in Kind}
+DEFAULT_PRIORITY = 100
+"""Of a program whose manifest names none."""
+
+_MODULE_LIMIT = ADDRESS_LIMIT - MODULES_ADDRESS
+_KINDS = {kind.name.lower(): kind for kind in Kind if kind is not Kind.DATA}
+_GRANTS = {str(grant.name).lower(): grant for grant in Grant}
 _ACCESS: dict[str, Access | None] = {
     "boot": Access(0),
     "guard": None,
@@ -49,11 +78,24 @@ class ProgramPlan:
 
     name: str
     kind: Kind
-    load: int
-    virtual: int
-    sources: tuple[str, ...]
-    sections: Mapping[str, Access | None]
+    sources: tuple[str, ...] = ()
+    sections: Mapping[str, Access | None] = field(default_factory=dict)
     """Access by section; None is a hole."""
+    load: int = 0
+    """Physical address; 0 for what the kernel loads."""
+    virtual: int = 0
+    elf: str | None = None
+    """The file that has the program ready made, instead of sources."""
+    priority: int = 0
+    grants: Grant = NO_GRANTS
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlan:
+    """A file that goes in as it is."""
+
+    name: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,103 +105,111 @@ class Manifest:
     path: Path
     boot_sector: tuple[str, ...]
     programs: tuple[ProgramPlan, ...]
+    data: tuple[DataPlan, ...] = ()
 
     def read(self, names: Sequence[str]) -> list[Source]:
         """Return the sources called ``names``, paths as the manifest gives them."""
-        sources = []
-        for name in names:
-            path = Path(os.path.normpath(self.path.parent / name))
-            if not path.exists():
-                raise BadFileError(self.path, f"names the source {name}, which does not exist")
-            sources.append(Source(str(path), read_text(path)))
-        return sources
+        paths = [self.file(name) for name in names]
+        return [Source(str(path), read_text(path)) for path in paths]
+
+    def read_module(self, name: str) -> bytes:
+        """Return the file called ``name``, which must fit where modules go."""
+        path = self.file(name)
+        size = check_regular(path).st_size
+        if not 0 < size <= _MODULE_LIMIT:
+            raise BadFileError(path, f"has {size} bytes; a module has 1 to {_MODULE_LIMIT}")
+        return read_bytes(path)
+
+    def file(self, name: str) -> Path:
+        """Return the path of the file that the manifest calls ``name``, which must exist."""
+        path = Path(os.path.normpath(self.path.parent / name))
+        if "\0" in name or not path.exists():
+            raise BadFileError(self.path, f"names the source {name!a}, which does not exist")
+        return path
 
 
 def load(path: Path) -> Manifest:
     """Read and check the manifest at ``path``."""
     try:
-        table = tomllib.loads(read_text(path))
+        document = tomllib.loads(read_text(path))
     except (ValueError, RecursionError) as error:  # a number or a nesting beyond Python's limits
         raise BadFileError(path, f"is not TOML: {error}") from None
-    _known(path, "the manifest", table, {"boot_sector", "program"})
-    boot = table.get("boot_sector")
-    if not isinstance(boot, dict):
-        raise BadFileError(path, "has no [boot_sector]")
-    _known(path, "[boot_sector]", boot, {"sources"})
-    rows = table.get("program")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    table = Table(path, "the manifest", document)
+    table.check_known("boot_sector", "program", "data")
+    boot = table.table("boot_sector")
+    boot.check_known("sources")
+    programs = tuple(map(_program, table.rows("program")))
+    if not programs:
         raise BadFileError(path, "has no [[program]]")
-    programs = tuple(_program(path, row) for row in rows)
-    _check_programs(path, programs)
-    return Manifest(path, _sources(path, "[boot_sector]", boot), programs)
+    data = tuple(map(_data, table.rows("data")))
+    _check_together(path, programs, data)
+    return Manifest(path, boot.files("sources"), programs, data)
 
 
-def _program(path: Path, row: dict[str, Any]) -> ProgramPlan:
-    name = row.get("name")
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise BadFileError(
-            path, f"a program's name is lower-case letters, digits and _, not {name!r}"
-        )
-    where = f"program {name}"
-    _known(path, where, row, {"name", "kind", "load", "virtual", "sources", "sections"})
-    kind = _KINDS.get(str(row.get("kind")))
-    if kind is None:
-        raise BadFileError(path, f"{where}: kind is one of {', '.join(_KINDS)}")
-    load = _address(path, where, row, "load", ADDRESS_LIMIT)
-    virtual = _address(path, where, row, "virtual", 1 << 64)
+def _program(table: Table) -> ProgramPlan:
+    name = table.name("a program's name")
+    table = table.called(f"program {name}")
+    kind = table.word("kind", _KINDS, "program")
+    if kind is Kind.PROGRAM:
+        return _user_program(name, table)
+    table.check_known("name", "kind", "load", "virtual", "sources", "sections")
     return ProgramPlan(
-        name, kind, load, virtual, _sources(path, where, row), _sections(path, name, row)
-    )
+        name, kind, table.files("sources"), _sections(name, table, are_entries=True),
+        table.address("load", 0, ADDRESS_LIMIT), table.address("virtual", 0, 1 << 64),
+    )  # fmt: skip
 
 
-def _sections(path: Path, name: str, row: dict[str, Any]) -> dict[str, Access | None]:
-    table = row.get("sections")
-    if not isinstance(table, dict) or not table:
-        raise BadFileError(path, f"program {name}: sections must be a table of access by section")
-    for section, access in table.items():
-        if not isinstance(access, str) or access not in _ACCESS:
-            words = ", ".join(sorted(_ACCESS))
-            raise BadFileError(
-                path, f"program {name}: access of {section} is one of {words}, not {access!r}"
-            )
+def _user_program(name: str, table: Table) -> ProgramPlan:
+    """Return the plan of what runs in ring 3: assembled here, or by somebody else."""
+    _check_module_name(table, name)
+    priority = table.number("priority", DEFAULT_PRIORITY, MAX_PRIORITY)
+    grants = NO_GRANTS
+    for grant in table.words("grants", _GRANTS):
+        grants |= grant
+    if table.has("elf"):
+        table.check_known("name", "kind", "elf", "priority", "grants")
+        elf = table.file("elf")
+        return ProgramPlan(name, Kind.PROGRAM, elf=elf, priority=priority, grants=grants)
+    table.check_known("name", "kind", "virtual", "sources", "sections", "priority", "grants")
+    sections = _sections(name, table, are_entries=False)
+    if Access(0) in sections.values():
+        table.refuse("only stage 2 has access boot")
+    return ProgramPlan(
+        name, Kind.PROGRAM, table.files("sources"), sections,
+        virtual=table.address("virtual", USER_FIRST, SCREEN),
+        priority=priority, grants=grants,
+    )  # fmt: skip
+
+
+def _data(table: Table) -> DataPlan:
+    name = table.name("a data file's name")
+    table = table.called(f"data {name}")
+    table.check_known("name", "source")
+    _check_module_name(table, name)
+    return DataPlan(name, table.file("source"))
+
+
+def _check_module_name(table: Table, name: str) -> None:
+    if len(name) > MODULE_NAME_SIZE:
+        table.refuse(f"the name is longer than {MODULE_NAME_SIZE} characters")
+
+
+def _sections(name: str, table: Table, *, are_entries: bool) -> dict[str, Access | None]:
+    """Return the access by section; entries of the directory have names that must fit there."""
+    sections = table.words_by_name("sections", "access", _ACCESS)
+    for section in sections if are_entries else ():
         if len(f"{name}.{section}") > NAME_SIZE:
-            raise BadFileError(path, f"{name}.{section} is longer than {NAME_SIZE} characters")
-    return {section: _ACCESS[access] for section, access in table.items()}
+            table.refuse(f"the name {name}.{section} is longer than {NAME_SIZE} characters")
+    return sections
 
 
-def _sources(path: Path, where: str, table: dict[str, Any]) -> tuple[str, ...]:
-    sources = table.get("sources")
-    if not isinstance(sources, list) or not sources:
-        raise BadFileError(path, f"{where}: sources must be a list of files")
-    for source in sources:
-        if not isinstance(source, str):
-            raise BadFileError(path, f"{where}: a source is a file name, not {source!r}")
-    return tuple(sources)
-
-
-def _address(path: Path, where: str, row: dict[str, Any], key: str, limit: int) -> int:
-    value = row.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
-        raise BadFileError(path, f"{where}: {key} must be an address below {limit:#x}")
-    if value % PAGE_SIZE:
-        raise BadFileError(path, f"{where}: {key} {value:#x} is not the start of a page")
-    return value
-
-
-def _known(path: Path, where: str, table: Mapping[str, object], known: set[str]) -> None:
-    for key in table:
-        if key not in known:
-            words = ", ".join(sorted(known))
-            raise BadFileError(path, f"{where}: unknown key {key!r}; known are {words}")
-
-
-def _check_programs(path: Path, programs: tuple[ProgramPlan, ...]) -> None:
+def _check_together(path: Path, programs: Sequence[ProgramPlan], data: Sequence[DataPlan]) -> None:
     kinds = [program.kind for program in programs]
-    if not kinds or kinds[0] is not Kind.STAGE2 or kinds.count(Kind.STAGE2) != 1:
+    if kinds[0] is not Kind.STAGE2 or kinds.count(Kind.STAGE2) != 1:
         raise BadFileError(path, "the first program, and no other, must be of kind stage2")
     if kinds.count(Kind.KERNEL) != 1:
         raise BadFileError(path, "exactly one program must be of kind kernel")
-    names = [program.name for program in programs]
+    names = [program.name for program in programs] + [item.name for item in data]
     for name in names:
         if names.count(name) > 1:
-            raise BadFileError(path, f"two programs are called {name}")
+            raise BadFileError(path, f"two programs or files are called {name}")

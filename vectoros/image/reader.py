@@ -13,8 +13,6 @@ import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from io import BufferedReader
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,10 +20,11 @@ from vectoros.errors import BadFileError
 from vectoros.files import reading
 from vectoros.image import format as fmt
 from vectoros.image.format import Access, Entry, Header, Kind
+from vectoros.kernel.boot_record import MAX_MODULES
+from vectoros.kernel.process_layout import Grant
 from vectoros.units import PAGE_SIZE
 
 _PARTITION = struct.Struct("<B3xB3xII")
-_CHUNK = 1 << 20  # bytes held at a time while a digest is computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +78,6 @@ def read(path: Path) -> Image:
     return Image(path, size, boot, partitions, header, entries)
 
 
-def verify(image: Image) -> list[str]:
-    """Return what in ``image`` differs from what its directory says; nothing if all is well.
-
-    Every byte of the image is covered: what no digest includes must be zero.
-    """
-    if image.header is None:
-        return ["it has no VectorOS directory to verify it by"]
-    wrong = []
-    if sha256(image.boot_sector).digest() != image.header.boot_digest:
-        wrong.append("the boot sector has another SHA-256 than the directory says")
-    with reading(image.path) as file:
-        for entry in image.entries:
-            digest, padding = _digest(file, entry)
-            if digest != entry.digest:
-                wrong.append(f"{entry.name} has another SHA-256 than the directory says")
-            if any(padding):
-                wrong.append(f"the last sector of {entry.name} is not zero after its end")
-    return wrong
-
-
 def _partitions(boot: bytes) -> tuple[Partition, ...]:
     rows = (
         _PARTITION.unpack_from(boot, fmt.BOOT_CODE_SIZE + _PARTITION.size * index)
@@ -145,7 +124,7 @@ def _header(path: Path, data: bytes, size: int) -> Header:
 def _entry(path: Path, header: Header, directory: bytes, index: int) -> Entry:
     """Return entry ``index`` once every field of it is known to be sound."""
     raw = fmt.ENTRY.unpack_from(directory, fmt.HEADER_SIZE + index * fmt.ENTRY_SIZE)
-    text, lba, length, load, memory, virtual, kind, access, reserved, digest = raw
+    text, lba, length, load, memory, virtual, kind, access, priority, grants, digest = raw
     name = text.rstrip(b"\0").decode("ascii", "replace")
     where = f"entry {index}"
     if not name.isascii() or not name.isprintable() or not name:
@@ -155,16 +134,22 @@ def _entry(path: Path, header: Header, directory: bytes, index: int) -> Entry:
         raise BadFileError(path, f"{where} has the unknown kind {kind}")
     if access & ~sum(Access):
         raise BadFileError(path, f"{where} has the unknown access {access:#x}")
-    if reserved:
-        raise BadFileError(path, f"{where} has a reserved field that is not zero")
-    entry = Entry(name, lba, length, load, memory, virtual, Kind(kind), Access(access), digest)
-    if why := _fault(header, entry):
+    if grants & ~sum(Grant):
+        raise BadFileError(path, f"{where} has the unknown grants {grants:#x}")
+    entry = Entry(
+        name, lba, length, load, memory, virtual, Kind(kind), Access(access), digest,
+        priority, Grant(grants),
+    )  # fmt: skip
+    why = _place_fault(header, entry) or (
+        _module_fault(entry) if entry.kind.is_module else _section_fault(entry)
+    )
+    if why:
         raise BadFileError(path, f"{where} {why}")
     return entry
 
 
-def _fault(header: Header, entry: Entry) -> str | None:
-    """Return what is wrong with ``entry`` by itself."""
+def _place_fault(header: Header, entry: Entry) -> str | None:
+    """Return what is wrong with where ``entry`` is on the disk, and with its size."""
     first = fmt.DIRECTORY_SECTOR + header.directory_sectors
     if entry.length and not first <= entry.lba <= header.image_sectors - entry.sectors:
         return (
@@ -173,11 +158,33 @@ def _fault(header: Header, entry: Entry) -> str | None:
         )
     if entry.memory < max(entry.length, 1):
         return f"is {entry.length} bytes on disk and {entry.memory} in memory"
+    if entry.priority > fmt.MAX_PRIORITY:
+        return f"has the priority {entry.priority}; the highest is {fmt.MAX_PRIORITY}"
+    if entry.kind is not Kind.PROGRAM and (entry.priority or entry.grants):
+        return "is no program and has a priority or grants"
+    return None
+
+
+def _module_fault(entry: Entry) -> str | None:
+    """Return what is wrong with ``entry``, a whole file."""
+    if len(entry.name) > fmt.MODULE_NAME_SIZE:
+        return f"is a module with a name of more than {fmt.MODULE_NAME_SIZE} characters"
+    if entry.load or entry.virtual or entry.access:
+        return "is a module and has an address or an access"
+    if entry.memory != entry.length:
+        return f"is a module of {entry.length} bytes on disk and {entry.memory} in memory"
+    return None
+
+
+def _section_fault(entry: Entry) -> str | None:
+    """Return what is wrong with ``entry``, a piece of memory of stage 2 or the kernel."""
     if entry.load % PAGE_SIZE or entry.virtual % PAGE_SIZE:
         return "has an address that is not the start of a page"
-    if entry.load + entry.memory > fmt.ADDRESS_LIMIT:
-        last = entry.load + entry.memory - 1
-        return f"is loaded at {entry.load:#x}..{last:#x} and must end below {fmt.ADDRESS_LIMIT:#x}"
+    allowed = fmt.LOAD_RANGES[entry.kind]
+    end = entry.load + entry.memory
+    if entry.load < allowed.start or end > allowed.stop:
+        where = f"{allowed.start:#x}..{allowed.stop - 1:#x}"
+        return f"is loaded at {entry.load:#x}..{end - 1:#x} and must lie in {where}"
     if not _canonical(entry):
         return f"is mapped at {entry.virtual:#x}, which no address reaches"
     if Access.WRITE in entry.access and Access.EXECUTE in entry.access:
@@ -200,26 +207,20 @@ def _check_together(path: Path, entries: Sequence[Entry]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise BadFileError(path, f"has two entries of the name {name}")
+    loaded = [entry for entry in entries if not entry.kind.is_module]
     spans = [
         ("on disk", [(e.lba, e.lba + e.sectors, e.name) for e in entries if e.length]),
-        ("in memory", [(e.load, e.load + e.memory, e.name) for e in entries]),
-        ("in the address space", [(e.virtual, e.virtual + e.memory, e.name) for e in entries]),
+        ("in memory", [(e.load, e.load + e.memory, e.name) for e in loaded]),
+        ("in the address space", [(e.virtual, e.virtual + e.memory, e.name) for e in loaded]),
     ]
     for place, ranges in spans:
         for (_, end, name), (start, _, other) in pairwise(sorted(ranges)):
             if start < end:
                 raise BadFileError(path, f"has entries that overlap {place}: {name} and {other}")
-
-
-def _digest(file: BufferedReader, entry: Entry) -> tuple[bytes, bytes]:
-    """Return the SHA-256 of the entry's bytes, and what follows them in the last sector."""
-    state = sha256()
-    file.seek(entry.lba * fmt.SECTOR)
-    left = entry.length
-    while left:
-        chunk = file.read(min(left, _CHUNK))
-        if not chunk:
-            break  # the file has shrunk; the digest will differ
-        state.update(chunk)
-        left -= len(chunk)
-    return state.digest(), file.read(entry.sectors * fmt.SECTOR - entry.length)
+    modules = [entry.length for entry in entries if entry.kind.is_module]
+    if len(modules) > MAX_MODULES:
+        raise BadFileError(path, f"has {len(modules)} modules; {MAX_MODULES} are allowed")
+    if (end := fmt.modules_end(modules)) > fmt.ADDRESS_LIMIT:
+        raise BadFileError(
+            path, f"has modules up to {end:#x} in memory; {fmt.ADDRESS_LIMIT:#x} is the limit"
+        )

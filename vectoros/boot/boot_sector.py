@@ -6,6 +6,7 @@ from vectoros.cpu.bits import Gpr
 from vectoros.cpu.selftest import reset_real_mode
 from vectoros.disk import BOOT_SIGNATURE
 from vectoros.layout import BOOT_SECTOR
+from vectoros.memory import Rom
 from vectoros.pc import Pc
 
 BIOS_DISK = 0x80
@@ -18,6 +19,10 @@ class BootSector:
     See :class:`vectoros.pc.Firmware`. Without a disk, or if it has no boot sector,
     RAM stays as it is: what is at 7C00 is somebody else's.
     """
+
+    def roms(self) -> tuple[Rom, ...]:
+        """See :class:`vectoros.pc.Firmware`: there are none."""
+        return ()
 
     def place(self, pc: Pc) -> None:
         """See :class:`vectoros.pc.Firmware`."""

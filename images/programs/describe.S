@@ -1,8 +1,11 @@
 # describe.S -- an exception in words: its name, its error code decoded, and where.
 #
-# 64-bit code, ring 0, interrupts off. rbp is the frame (traps.S) throughout.
+# 64-bit code of two users: the kernel's stubs, for a panic, and the shell, for what
+# the victim does. rbp is a frame as in a TCB, of which only vector, error code, rip
+# and, in put_registers, the registers count.
 # Source: Intel SDM Vol. 3A, "Exception and Interrupt Reference" and "Error Code".
 
+.set VECTOR_PF,      14
 .set HAS_ERROR,      1 << 8 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30 | 0x1f << 10   # by vector
 .set PF_PRESENT,     1 << 0
 .set PF_WRITE,       1 << 1
@@ -10,8 +13,8 @@
 .set PF_RESERVED,    1 << 3
 .set PF_FETCH,       1 << 4
 
-# describe: print the exception of frame rbp, without an end of line.
-# Changes every register but rbp and rsp.
+# describe: print the exception of frame rbp, without an end of line; r13 is the
+# address in CR2. Changes every register but rbp, rsp and r13.
 describe:
         lea     rsi, [rip + word_vector]
         call    put_string
@@ -51,7 +54,7 @@ describe_page_fault:
         call    put_page_fault
         lea     rsi, [rip + word_address]
         call    put_string
-        mov     rax, cr2
+        mov     rax, r13
         call    put_hex
         lea     rsi, [rip + word_rip]
         jmp     describe_rip

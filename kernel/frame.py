@@ -1,0 +1,65 @@
+"""The trap frame: a thread's registers while it is not running, at the start of its TCB.
+
+The CPU pushes the last five words itself when ring 3 traps, because ``TSS.rsp0``
+points behind them; the stub stores the rest (kernel/stubs/traps.S). System calls
+use the registers of the System V ABI's convention for kernels, but for the capability
+addresses that a trap names besides the first: those are in r12 and r13.
+"""
+
+from __future__ import annotations
+
+from vectoros.kernel.views import WORD, Field, View, constants
+
+WORDS = 24
+SIZE = WORDS * WORD
+
+FRAME_SYSCALL = 0x100
+"""In ``vector``: the thread came by SYSCALL, so SYSRET may take it back."""
+
+SYSCALL_BYTES = 2
+"""Length of the SYSCALL instruction: a trap that is to be made again starts this much before."""
+
+USER_CODE = 0x2B
+USER_DATA = 0x23
+"""Selectors of ring 3, in the order that SYSRET wants (kernel/stubs/descriptors.S)."""
+
+USER_FLAGS = 0x202
+"""RFLAGS at entry: interrupts on; bit 1 is always set."""
+
+
+class TrapFrame(View):
+    """Registers in the order in which they are pushed, from the last to the first."""
+
+    r15 = Field(0 * WORD, "")
+    r14 = Field(1 * WORD, "")
+    r13 = Field(2 * WORD, "NBSendRecv: capability address to send to")
+    r12 = Field(3 * WORD, "reply capability address; NBSendWait: capability address to send to")
+    r11 = Field(4 * WORD, "lost to SYSCALL")
+    r10 = Field(5 * WORD, "message register 1")
+    r9 = Field(6 * WORD, "message register 3")
+    r8 = Field(7 * WORD, "message register 2")
+    rbp = Field(8 * WORD, "")
+    rdi = Field(9 * WORD, "in: capability address; out: badge")
+    rsi = Field(10 * WORD, "message info")
+    rdx = Field(11 * WORD, "message register 0")
+    rcx = Field(12 * WORD, "lost to SYSCALL")
+    rbx = Field(13 * WORD, "")
+    rax = Field(14 * WORD, "in: trap number; out: status")
+    vector = Field(15 * WORD, "exception or interrupt, or FRAME_SYSCALL")
+    error = Field(16 * WORD, "error code of the exception, or 0")
+    rip = Field(17 * WORD, "")
+    cs = Field(18 * WORD, "")
+    rflags = Field(19 * WORD, "")
+    rsp = Field(20 * WORD, "")
+    ss = Field(21 * WORD, "")
+    fs_base = Field(22 * WORD, "")
+    gs_base = Field(23 * WORD, "")
+
+
+def frame_constants() -> dict[str, int]:
+    """Return the layout under the names that assembly uses."""
+    return {
+        **constants("FRAME", TrapFrame),
+        "FRAME_SIZE": SIZE,
+        "FRAME_SYSCALL": FRAME_SYSCALL,
+    }

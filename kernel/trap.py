@@ -1,0 +1,74 @@
+"""One entry into the kernel: the request, and the response as it comes about."""
+
+from __future__ import annotations
+
+from vectoros.errors import hold
+from vectoros.kernel import gate
+from vectoros.kernel.gate import Op
+from vectoros.kernel.memory import Ram
+from vectoros.kernel.root import PROCESSOR, Root
+from vectoros.kernel.scheduler import Processor
+from vectoros.kernel.tcb import Tcb
+
+_CURRENT, _NOW, _ROOT = gate.GateBlock.indices("current", "now", "root")
+_RESPONSE = gate.GateBlock.fields["next"].offset
+_EMPTY = bytes(gate.OPS - _RESPONSE)
+
+
+class Trap:
+    """What one trap works with. It is made when the doorbell rings and gone after."""
+
+    __slots__ = ("block", "caller", "cost", "cpu", "flags", "now", "ops", "ram", "words")
+
+    def __init__(self, ram: Ram, block: int) -> None:
+        """Read the request in the gate block at ``block`` and empty the response."""
+        at = block >> 3
+        self.ram = ram
+        self.words = words = ram.words
+        self.block = block
+        self.caller: int = words[at + _CURRENT]
+        self.now: int = words[at + _NOW]
+        self.cpu: int = words[at + _ROOT] + PROCESSOR >> 3
+        self.cost = 0
+        self.flags = 0
+        self.ops = 0
+        ram.view[block + _RESPONSE : block + gate.OPS] = _EMPTY
+
+    @property
+    def request(self) -> gate.GateBlock:
+        """The gate block, of which the first half is the request."""
+        return gate.GateBlock(self.ram, self.block)
+
+    @property
+    def thread(self) -> Tcb:
+        """The thread that trapped."""
+        return Tcb(self.ram, self.caller)
+
+    @property
+    def processor(self) -> Processor:
+        """The processor that trapped; ``cpu`` is where it is, in words."""
+        return Processor(self.ram, self.cpu << 3)
+
+    @property
+    def root(self) -> Root:
+        """The kernel's root object."""
+        return Root(self.ram, (self.cpu << 3) - PROCESSOR)
+
+    def wake(self, thread: int) -> None:
+        """Put a thread that has become runnable into its ready queue."""
+        self.processor.append(thread)
+
+    def out(self, port: int, width: int, value: int) -> None:
+        """Have the stub write ``value`` to an I/O port."""
+        self._operation(Op.OUT, width, port, value, 0)
+
+    def into(self, port: int, width: int, address: int) -> None:
+        """Have the stub read an I/O port and store it, as 64 bits, at ``address``."""
+        self._operation(Op.IN, width, port, 0, address)
+
+    def _operation(self, kind: Op, width: int, port: int, value: int, address: int) -> None:
+        hold(self.ops < gate.MAX_OPS, "a trap has at most 32 operations")
+        at = (self.block + gate.OPS + self.ops * gate.OP_SIZE) >> 3
+        self.words[at] = kind | width << 8 | port << 16 | value << 32
+        self.words[at + 1] = address
+        self.ops += 1

@@ -1,0 +1,27 @@
+"""Systems whose invariants are checked when a test is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kernel.system import System, boot, pair
+from vectoros.kernel import invariants
+from vectoros.kernel.tcb import Tcb
+
+
+@pytest.fixture
+def system() -> Iterator[System]:
+    """The system of dev.img, of which the ticker runs first."""
+    made = boot()
+    yield made
+    invariants.check(made.root)
+
+
+@pytest.fixture
+def two() -> Iterator[tuple[System, Tcb, Tcb]]:
+    """A server, which runs, and a client that has a capability to its endpoint."""
+    made = pair()
+    yield made
+    invariants.check(made[0].root)

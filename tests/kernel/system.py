@@ -1,0 +1,214 @@
+"""A machine for the kernel without a machine: RAM, a boot record, programs, and a gate block.
+
+What the stubs and the processor would do is done here by writing frames.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vectoros.elf import Flags
+from vectoros.elf_writer import Section, write
+from vectoros.kernel import derivation, message
+from vectoros.kernel.abi import COST_UNIT, Trap
+from vectoros.kernel.boot_record import BOOT_RECORD, MAGIC, MEMORY, MODULES, BootRecord
+from vectoros.kernel.frame import FRAME_SYSCALL
+from vectoros.kernel.gate import OP_SIZE, OPS, PANIC_TEXT, GateBlock, Op, Operation, Reason
+from vectoros.kernel.kernel import Kernel
+from vectoros.kernel.memory import PlainMemory, Ram
+from vectoros.kernel.process_layout import Grant, Init
+from vectoros.kernel.root import Root
+from vectoros.kernel.slot import Slot
+from vectoros.kernel.tcb import Tcb
+
+MIB = 1 << 20
+SIZE = 16 * MIB
+BLOCK = 0x10_0000
+KERNEL_PML4 = 0x10_1000
+MODULE_BASE = 0x20_0000
+SCREEN_BASE = 0xE000_0000
+STUB_TICKS = 300
+"""What the way in and out takes, besides the kernel's own time."""
+
+SCREEN_MODE = (SCREEN_BASE, 1024, 768, 4096, 32)
+
+TEXT, RODATA, DATA = 0x40_0000, 0x40_2000, 0x40_4000
+CONSOLE = Grant.CONSOLE | Grant.SCREEN | Grant.POWER | Grant.INSPECT
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A program of the boot record."""
+
+    name: str = "shell"
+    priority: int = 100
+    grants: int = 0
+    file: bytes = b""
+
+
+def elf(text: bytes = b"\x0f\x05\xeb\xfe") -> bytes:
+    """Return a program with code, constants, data and zeros."""
+    sections = (
+        Section("text", TEXT, text, Flags.READ | Flags.EXECUTE),
+        Section("rodata", RODATA, b"constant", Flags.READ),
+        Section("data", DATA, b"value".ljust(0x1800, b"\0"), Flags.READ | Flags.WRITE),
+    )
+    return write(sections, {"start": TEXT}, TEXT)
+
+
+DEV = (
+    Spec("shell", 100, CONSOLE),
+    Spec("ticker", 120, Grant.CLOCK | Grant.SCREEN),
+    Spec("victim", 100, Grant.SUSPENDED),
+)
+"""The programs of dev.img."""
+
+
+class System:
+    """A kernel over a memory of its own, and the hands that trap into it."""
+
+    def __init__(self, data: bytearray) -> None:
+        """Run on ``data``, which holds a boot record or a whole system."""
+        self.data = data
+        self.kernel = Kernel(PlainMemory(data))
+        self.ram = Ram(PlainMemory(data))
+        self.block = GateBlock(self.ram, BLOCK)
+
+    def copy(self) -> System:
+        """Return another kernel over a copy of the memory."""
+        return System(bytearray(self.data))
+
+    def trap(self, reason: Reason, *, now: int = 0, vector: int = 0, error: int = 0,
+             cr2: int = 0) -> int:  # fmt: skip
+        """Ring the doorbell; return the thread that runs next."""
+        block = self.block
+        block.reason, block.vector, block.error, block.cr2 = reason, vector, error, cr2
+        block.now = now or block.now + block.cost * COST_UNIT + STUB_TICKS
+        block.current = block.next if reason is not Reason.BOOT else 0
+        self.kernel.trap(BLOCK)
+        return block.next
+
+    def syscall(self, rax: int, rdi: int = 0, rsi: int = 0, words: Sequence[int] = (), *,
+                r12: int = 0, now: int = 0) -> int:  # fmt: skip
+        """Let the running thread make a system call; return the thread that runs next."""
+        thread = self.running
+        thread.rax, thread.rdi, thread.rsi, thread.r12 = rax, rdi, rsi, r12
+        padded = (*words, 0, 0, 0, 0)
+        thread.rdx, thread.r10, thread.r8, thread.r9 = padded[:4]
+        thread.vector = FRAME_SYSCALL
+        for index, word in enumerate(words[4:], 4):
+            self.ram.words[(thread.buffer + message.IPC_MESSAGE >> 3) + index] = word
+        return self.trap(Reason.SYSCALL, now=now)
+
+    def call(self, slot: int, label: int, *words: int, trap: int = Trap.CALL) -> tuple[int, ...]:
+        """Invoke; return status and the message registers of the answer."""
+        thread = self.running
+        self.syscall(trap, slot, message.info(label, len(words)), words)
+        return (thread.rax, *self.words(thread))
+
+    def words(self, thread: Tcb) -> tuple[int, ...]:
+        """Return the message that ``thread`` has received."""
+        length = message.length_of(thread.rsi)
+        first = (thread.rdx, thread.r10, thread.r8, thread.r9)
+        at = thread.buffer + message.IPC_MESSAGE >> 3
+        return (*first, *self.ram.words[at + 4 : at + length])[:length]
+
+    def give_capability(self, thread: Tcb, address: int) -> None:
+        """Put the address of a capability into the thread's IPC buffer."""
+        self.ram.words[thread.buffer + message.IPC_CAPABILITIES >> 3] = address
+
+    @property
+    def running(self) -> Tcb:
+        """The thread that runs."""
+        assert self.block.next, "the system is idle"
+        return Tcb(self.ram, self.block.next)
+
+    @property
+    def root(self) -> Root:
+        """The root object."""
+        return Root(self.ram, self.block.root)
+
+    @property
+    def ops(self) -> list[tuple[Op, int, int, int]]:
+        """The operations of the response: kind, width, port, and value or address."""
+        rows = [
+            Operation(self.ram, BLOCK + OPS + index * OP_SIZE)
+            for index in range(self.block.op_count)
+        ]
+        return [
+            (Op(row.kind), row.width, row.port, row.target if row.kind == Op.IN else row.value)
+            for row in rows
+        ]
+
+    @property
+    def panic(self) -> str:
+        """The text of the PANIC response."""
+        return bytes(self.data[BLOCK + PANIC_TEXT :][:512]).split(b"\0")[0].decode()
+
+    def slot(self, thread: Tcb, number: int) -> Slot:
+        """Return a slot of the thread's CNode."""
+        return Slot(self.ram, thread.slot(0x400).object + number * 64)
+
+    def processes(self, inspector: Tcb, count: int) -> list[Tcb]:
+        """Return the threads that the inspector has capabilities to."""
+        slots = (self.slot(inspector, Init.PROCESSES + index) for index in range(count))
+        return [Tcb(self.ram, slot.object) for slot in slots]
+
+
+def memory_of(programs: Sequence[Spec], *, size: int = SIZE, command_line: bytes = b"",
+              screen: tuple[int, ...] = SCREEN_MODE) -> bytearray:  # fmt: skip
+    """Return RAM with a boot record for ``programs``, as stage 2 leaves it."""
+    data = bytearray(size)
+    struct.pack_into("<256Q", data, KERNEL_PML4 + 0x800, *(0x3 | n << 12 for n in range(1, 257)))
+    end = MODULE_BASE
+    for index, spec in enumerate(programs):
+        file = spec.file or elf()
+        name, row = spec.name.encode(), BOOT_RECORD + MODULES + index * 48
+        struct.pack_into(
+            "<16sQQHHH", data, row, name, end, len(file), 3, spec.priority, spec.grants
+        )
+        data[end : end + len(file)] = file
+        end += -(-len(file) // 4096) * 4096
+    ranges = ((0, 0x9_FC00, 1), (0x9_FC00, 0x400, 2), (MIB, size - MIB, 1))
+    for index, (base, length, kind) in enumerate(ranges):
+        struct.pack_into("<QQII", data, BOOT_RECORD + MEMORY + index * 24, base, length, kind, 1)
+    record = BootRecord(Ram(PlainMemory(data)), BOOT_RECORD)
+    record.magic = int.from_bytes(MAGIC, "little")
+    record.memory_count, record.module_count = len(ranges), len(programs)
+    record.kernel_end = end
+    record.screen_base, record.screen_width, record.screen_height = screen[:3]
+    record.screen_pitch, record.screen_bpp = screen[3:]
+    data[BOOT_RECORD + 0x38 : BOOT_RECORD + 0x38 + len(command_line)] = command_line
+    return data
+
+
+def boot(programs: Sequence[Spec] = DEV, **options: object) -> System:
+    """Return a system that has served BOOT."""
+    system = System(memory_of(programs, **options))  # type: ignore[arg-type]
+    system.block.record, system.block.cr3 = BOOT_RECORD, KERNEL_PML4
+    system.trap(Reason.BOOT, now=1_000_000)
+    return system
+
+
+PAIR = (Spec("server", 100, Grant.INSPECT), Spec("client", 100))
+FAR = 20
+"""A slot where tests put a capability that a client has got."""
+
+
+def pair() -> tuple[System, Tcb, Tcb]:
+    """Return a system in which the server runs, and the client has its endpoint, badge 7."""
+    system = boot(PAIR)
+    server, client = system.processes(system.running, 2)
+    share(system, server, Init.ENDPOINT, client, FAR, badge=7)
+    return system, server, client
+
+
+def share(system: System, owner: Tcb, number: int, other: Tcb, target: int, *, badge: int = 0,
+          rights: int = 15) -> Slot:  # fmt: skip
+    """Give ``other`` what ``owner`` has in a slot, as CNode.Mint will."""
+    source = system.slot(owner, number)
+    slot = derivation.derive(system.ram, source.address, system.slot(other, target).address)
+    slot.badge, slot.rights = badge, rights & source.rights
+    return slot

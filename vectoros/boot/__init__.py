@@ -1,0 +1,1 @@
+"""What a machine is given to start from: one boot protocol a file."""
