@@ -56,7 +56,8 @@ def test_what_the_kernel_writes_into_frames_invalidates_translated_code() -> Non
 @pytest.mark.parametrize("width", [1, 2, 4])
 def test_the_short_way_to_the_doorbell_does_what_the_long_one_does(width: int) -> None:
     with Machine(Config(memory=MIB)) as machine:
-        board, calls = machine.pc.board, []
+        board = machine.pc.board
+        calls: list[int] = []
         machine.pc.gate.connect(calls.append)
         board.mmio_write(KERNEL_GATE, 4, 0x3000)
         board.mmio_write(DOORBELL, width, 0)

@@ -169,8 +169,9 @@ class FastEngine(Engine):
     def _now(self) -> int:
         """Tick of the boundary before the instruction that called back."""
         state = self._state
-        unretired = state.last_pc + state.last_size - self.regs.linear_rip
-        if not 0 <= unretired <= state.last_size:
+        size = state.last_size
+        unretired = state.last_pc + size - self.regs.linear_rip
+        if not 0 <= unretired <= size:
             unretired = 0
         return state.deadline - state.budget - unretired
 
