@@ -12,7 +12,8 @@ whatever that machine's holes read as. So a guest can tell before it relies on i
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from vectoros.clock import Clock
 from vectoros.devices.device import Device
@@ -56,7 +57,7 @@ class KernelGate(Device):
     def __init__(self, clock: Clock, *, ram: memoryview) -> None:
         """Store the time into blocks in ``ram``; :meth:`connect` says whom to call."""
         self._ram = ram
-        self._ram_size = len(ram)
+        self._block: int | None = None
         self._function: Callable[[int], None] | None = None
         self.rings = 0
         """Calls so far. A statistic, not state."""
@@ -84,13 +85,38 @@ class KernelGate(Device):
 
     def ring(self) -> None:
         """Do what a store to DOORBELL does. It moves no line and has no later consequence."""
-        block = self.block_high << 32 | self.block_low
-        if self._function is None or block % BLOCK_SIZE or block + BLOCK_SIZE > self._ram_size:
+        block, function = self._block, self._function
+        if block is None or function is None:
             self.guest_errors += 1
             return
         self.rings += 1
         _TICKS.pack_into(self._ram, block + NOW, self.clock.now)
-        self._function(block)
+        function(block)
+
+    @block_low.written_by
+    def _set_low(self, value: int) -> None:
+        self.block_low = value
+        self._find_block()
+
+    @block_high.written_by
+    def _set_high(self, value: int) -> None:
+        self.block_high = value
+        self._find_block()
+
+    def reset(self) -> None:
+        """Go to the power-on state: the block is at 0."""
+        super().reset()
+        self._find_block()
+
+    def adopt(self, state: Mapping[str, Any]) -> None:
+        """Take over a checked state."""
+        super().adopt(state)
+        self._find_block()
+
+    def _find_block(self) -> None:
+        """Remember where the block is, or that it is nowhere: a ring has no time to look."""
+        inside = self.block + BLOCK_SIZE <= len(self._ram)
+        self._block = self.block if inside and not self.block % BLOCK_SIZE else None
 
     @signature_low.read_by
     def _signature_low(self) -> int:

@@ -1,8 +1,10 @@
 """The gate block: what the stubs and the kernel tell each other at each trap.
 
-One page for a CPU. The stub fills in the request and rings; the kernel fills in the
-response; the stub carries it out with real instructions. So the kernel calls no
-device: it names ports and page addresses, and says which thread is next.
+One page for a CPU, of which the second half is the stubs' own: what they touch at each
+trap besides, so that a trap touches one page less (kernel/stubs/memory.S). The stub
+fills in the request and rings; the kernel fills in the response; the stub carries it
+out with real instructions. So the kernel calls no device: it names ports and page
+addresses, and says which thread is next.
 
 The request comes from ring 0 and is believed. What ring 3 says is in the trap frame
 of the thread (kernel/frame.py), and nothing of that is.

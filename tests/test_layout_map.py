@@ -10,13 +10,17 @@ from vectoros.layout import (
     BOOT_SECTOR,
     INTA_PAGE,
     IRQS,
+    KERNEL_GATE,
     LOW_MEMORY_END,
+    MACHINE_INFO,
     MAXIMUM_RAM,
+    MEMORY,
     MINIMUM_RAM,
     PHYSICAL_ADDRESS_BITS,
     PORTS,
     VIDEO_MEMORY,
     Area,
+    memory_area,
     port_area,
 )
 from vectoros.units import GIB, PAGE_SIZE
@@ -80,3 +84,20 @@ def test_video_memory_is_whole_pages_above_ram_and_below_what_a_pc_has_at_the_to
 def test_the_acknowledge_page_is_one_page_that_the_cpu_can_address_and_no_ram_reaches() -> None:
     assert INTA_PAGE % PAGE_SIZE == 0
     assert MAXIMUM_RAM <= INTA_PAGE < 1 << PHYSICAL_ADDRESS_BITS
+
+
+def test_the_devices_in_memory_are_whole_pages_in_the_hole_and_apart() -> None:
+    rows = sorted(MEMORY, key=lambda area: area.base)
+    assert [f"{low} / {high}" for low, high in pairwise(rows) if low.last >= high.base] == []
+    assert all(area.base % PAGE_SIZE == area.size % PAGE_SIZE == 0 for area in rows)
+    assert all(area.base >= MAXIMUM_RAM and area.last < 4 * GIB for area in rows)
+    info = Area("machine_info", MACHINE_INFO, PAGE_SIZE, "")
+    assert all(info.last < area.base or area.last < info.base for area in rows)
+
+
+def test_a_device_is_in_memory_or_has_ports() -> None:
+    assert memory_area("kernel_gate") == Area(
+        "kernel_gate", KERNEL_GATE, PAGE_SIZE, "kernel gate: a store calls the kernel"
+    )
+    assert memory_area("com1") is None
+    assert {area.name for area in MEMORY}.isdisjoint(area.name for area in PORTS)

@@ -18,6 +18,7 @@ from vectoros.machine_info import (
     constants,
     page,
 )
+from vectoros.snapshot import SnapshotError
 from vectoros.units import MIB, PAGE_SIZE
 
 MANUAL = Path(__file__).parents[1] / "docs" / "reference" / "machine-info.md"
@@ -60,6 +61,17 @@ def test_a_guest_reads_the_page_and_cannot_write_it(engine: str) -> None:
         assert before == page(MIB, "hello")
         machine.memory.write(MACHINE_INFO, b"\xff" * 16)
         assert machine.memory.read(MACHINE_INFO, PAGE_SIZE) == before
+
+
+def test_a_snapshot_belongs_to_a_machine_with_its_command_line(tmp_path: Path) -> None:
+    with Machine(Config(memory=MIB, append="quiet")) as one, Machine(Config(memory=MIB)) as other:
+        with pytest.raises(
+            SnapshotError, match="its command_line is 'quiet', and this one's is ''"
+        ):
+            other.restore(one.snapshot())
+        one.save(tmp_path / "saved")
+        with Machine.from_snapshot(tmp_path / "saved") as twin:
+            assert twin.memory.read(MACHINE_INFO, PAGE_SIZE) == page(MIB, "quiet")
 
 
 def test_the_manual_has_every_field_and_its_offset() -> None:

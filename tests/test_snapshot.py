@@ -207,12 +207,7 @@ def test_a_snapshot_of_another_machine_is_refused(shared: Machine) -> None:
     assert refused(shared, named) == (
         "saved.vxs is of another machine: its disk_sectors is 9, and this one's is 0"
     )
-    told = replace(mine, fingerprint={**mine.fingerprint, "command_line": "quiet"})
-    assert refused(shared, told) == (
-        "the snapshot is of another machine: its command_line is 'quiet', and this one's is ''"
-    )
-    few = {"memory": MIB, "disk_sectors": 0, "command_line": ""}
-    fewer = replace(mine, fingerprint=few)
+    fewer = replace(mine, fingerprint={"memory": MIB, "disk_sectors": 0, "command_line": ""})
     assert refused(shared, fewer).startswith(
         "the snapshot is of another machine: its devices is None, and this one's is ['pic1:Pic'"
     )
