@@ -156,7 +156,7 @@ def codes(*events: str) -> bytes:
 
 
 def test_a_guest_gets_every_key_and_packet_by_interrupt(sector: Callable[[str], Path]) -> None:
-    with Machine.from_image(sector("keys")) as machine:
+    with Machine.from_image(sector("keys"), firmware=False) as machine:
         assert play(machine, lambda: 10**9)[0] == "POWER_OFF"
         keys = received(machine, "k")
         assert keys.startswith(codes("shift", "h", "-h", "-shift", "e", "-e", "l", "-l"))
@@ -175,7 +175,10 @@ def test_random_pauses_and_the_engine_change_nothing(
 ) -> None:
     image = sector("keys")
     choose = random.Random(seed)
-    with Machine.from_image(image) as plain, Machine.from_image(image, engine=engine) as paused:
+    with (
+        Machine.from_image(image, firmware=False) as plain,
+        Machine.from_image(image, engine=engine, firmware=False) as paused,
+    ):
         expected = play(plain, lambda: 10**9)
         found = play(paused, lambda: choose.randrange(1, choose.choice([100, 20_000])))
         assert found == expected
@@ -186,7 +189,10 @@ def test_going_back_to_snapshots_changes_nothing(
     sector: Callable[[str], Path], engine: str
 ) -> None:
     image = sector("keys")
-    with Machine.from_image(image) as plain, Machine.from_image(image, engine=engine) as machine:
+    with (
+        Machine.from_image(image, firmware=False) as plain,
+        Machine.from_image(image, engine=engine, firmware=False) as machine,
+    ):
         for run in (plain, machine):
             run.run(until_tick=100_000)
             run.keyboard.type("help\n")
@@ -204,7 +210,7 @@ def test_going_back_to_snapshots_changes_nothing(
 def test_a_guest_that_resets_through_the_controller_starts_again(
     sector: Callable[[str], Path],
 ) -> None:
-    with Machine.from_image(sector("keys")) as machine:
+    with Machine.from_image(sector("keys"), firmware=False) as machine:
         machine.run(until_tick=100_000)
         machine.pc.board.port_write(0x64, 1, 0xFE)
         machine.run(until_tick=300_000)

@@ -62,7 +62,7 @@ gdt:    .byte   0xff, 0, 0, 8, 0, 0
 
 def machine(engine: str, port: str = "reset control") -> Machine:
     """Return a machine without a disk, whose guest goes to protected mode and resets it."""
-    made = Machine(Config(memory=MIB, engine=engine))
+    made = Machine(Config(memory=MIB, engine=engine, firmware=False))
     at, value = PORTS[port]
     constants = {"PORT": at, "VALUE": value}
     code = assemble(PROTECTED, origin=BOOT_SECTOR, bits=16, constants=constants).code
@@ -111,7 +111,7 @@ def test_the_real_time_clock_goes_on_with_its_interrupts_off(engine: str) -> Non
 
 @every_engine
 def test_a_disk_is_booted_again_from_its_first_sector(engine: str, sector: Sector) -> None:
-    with Machine.from_image(sector("reset"), memory="1M", engine=engine) as made:
+    with Machine.from_image(sector("reset"), memory="1M", engine=engine, firmware=False) as made:
         assert made.cpu.gpr[Gpr.RDX] == BIOS_DISK
         stop = made.run(for_="1s")
         assert (stop.reason, made.serial.text) == (Reason.POWER_OFF, "1\n2\n3\n")
@@ -122,7 +122,7 @@ def test_a_disk_is_booted_again_from_its_first_sector(engine: str, sector: Secto
 def test_the_sector_is_read_anew_even_if_the_guest_has_spoilt_it(
     engine: str, sector: Sector
 ) -> None:
-    with Machine.from_image(sector("reset"), memory="1M", engine=engine) as made:
+    with Machine.from_image(sector("reset"), memory="1M", engine=engine, firmware=False) as made:
         made.run(until_tick=first_reset(made) - 1)
         made.memory.write(BOOT_SECTOR, b"\xf4" * 512)
         assert made.run(for_="1s").reason is Reason.POWER_OFF
@@ -130,7 +130,7 @@ def test_the_sector_is_read_anew_even_if_the_guest_has_spoilt_it(
 
 def test_a_sector_that_the_guest_wrote_to_the_disk_is_what_boots_next(sector: Sector) -> None:
     spin, hello = (sector(name).read_bytes() for name in ("spin", "hello"))
-    with Machine.from_image(sector("spin"), memory="1M") as made:
+    with Machine.from_image(sector("spin"), memory="1M", firmware=False) as made:
         for offset, value in enumerate((0, 1, 0, 0, 0, 0xE0, 0x30)):  # WRITE SECTORS, LBA 0
             made.pc.ata.write(offset + 1, 1, value)
         for at in range(0, 512, 2):
@@ -146,7 +146,9 @@ def test_a_sector_that_the_guest_wrote_to_the_disk_is_what_boots_next(sector: Se
 def test_without_reboot_it_is_a_stop_and_every_later_run_the_same(
     engine: str, sector: Sector
 ) -> None:
-    with Machine.from_image(sector("reset"), memory="1M", engine=engine, reboot=False) as made:
+    with Machine.from_image(
+        sector("reset"), memory="1M", engine=engine, reboot=False, firmware=False
+    ) as made:
         stop = made.run(for_="1s")
         assert stop.reason is Reason.RESET
         assert made.run(for_="1s") == stop
@@ -157,7 +159,7 @@ def test_without_reboot_it_is_a_stop_and_every_later_run_the_same(
 
 @every_engine
 def test_a_callback_may_ask_for_a_reset(engine: str, sector: Sector) -> None:
-    with Machine.from_image(sector("spin"), memory="1M", engine=engine) as made:
+    with Machine.from_image(sector("spin"), memory="1M", engine=engine, firmware=False) as made:
         made.run(until_tick=10_000)
         made.pc.request_reset()
         made.run(until_tick=20_000)
@@ -165,7 +167,7 @@ def test_a_callback_may_ask_for_a_reset(engine: str, sector: Sector) -> None:
 
 
 def test_what_is_typed_and_not_read_survives_a_reset(sector: Sector) -> None:
-    with Machine.from_image(sector("echo"), memory="1M") as made:
+    with Machine.from_image(sector("echo"), memory="1M", firmware=False) as made:
         made.run(until_tick=2)
         made.serial.send("ab")
         made.pc.request_reset()
@@ -174,7 +176,7 @@ def test_what_is_typed_and_not_read_survives_a_reset(sector: Sector) -> None:
 
 def test_a_disk_without_a_boot_sector_leaves_ram_alone(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"data" * 200)
-    with Machine(Config(memory=MIB), DiskImage(tmp_path / "data")) as made:
+    with Machine(Config(memory=MIB, firmware=False), DiskImage(tmp_path / "data")) as made:
         made.memory.write(BOOT_SECTOR, b"\xeb\xfe")
         made.pc.request_reset()
         made.run(until_tick=100)
@@ -190,14 +192,14 @@ def end(made: Machine, stop: StopRequest) -> End:
 
 
 def unpaused(path: Path) -> End:
-    with Machine.from_image(path, memory="1M") as made:
+    with Machine.from_image(path, memory="1M", firmware=False) as made:
         return end(made, made.run(for_="1s"))
 
 
 @every_engine
 def test_pauses_change_no_hash(engine: str, sector: Sector) -> None:
     path, choose = sector("reset"), random.Random(6)
-    with Machine.from_image(path, memory="1M", engine=engine) as made:
+    with Machine.from_image(path, memory="1M", engine=engine, firmware=False) as made:
         stop = made.run(until_tick=1)
         while stop.reason is Reason.TICK:
             stop = made.run(until_tick=made.clock.now + choose.randrange(1, 60))
@@ -210,7 +212,7 @@ def test_a_snapshot_with_a_reset_on_its_way_goes_on_from_a_file(
 ) -> None:
     path = sector("reset")
     other = ENGINES[-1] if engine == ENGINES[0] else ENGINES[0]
-    with Machine.from_image(path, memory="1M", engine=engine) as made:
+    with Machine.from_image(path, memory="1M", engine=engine, firmware=False) as made:
         tick = first_reset(made)
         state = made.state_hash()
         made.save(tmp_path / "saved.vxs")
@@ -225,7 +227,7 @@ def test_a_snapshot_with_a_reset_on_its_way_goes_on_from_a_file(
 @every_engine
 def test_the_clock_of_the_machine_tells_what_it_was_given(engine: str, sector: Sector) -> None:
     with Machine.from_image(
-        sector("rtc"), memory="1M", engine=engine, rtc="2030-05-01T12:59:59"
+        sector("rtc"), memory="1M", engine=engine, rtc="2030-05-01T12:59:59", firmware=False
     ) as made:
         stop = made.run(for_="2s")
         assert (stop.reason, stop.tick // 4_000_000_000) == (Reason.POWER_OFF, 1)

@@ -32,7 +32,7 @@ def image(sector: Sector) -> Path:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_a_guest_draws_is_on_the_screen(engine: str, image: Path) -> None:
-    with Machine.from_image(image, engine=engine) as machine:
+    with Machine.from_image(image, engine=engine, firmware=False) as machine:
         assert machine.run().reason is Reason.POWER_OFF
         assert machine.screen.mode == "graphics"
         assert np.array_equal(machine.screen.pixels(), drawn())
@@ -44,7 +44,7 @@ def test_engines_pauses_and_looks_give_one_state(image: Path) -> None:
     rng, hashes = random.Random(5), set()
     for engine in ENGINES:
         for pauses in (False, True):
-            with Machine.from_image(image, engine=engine) as machine:
+            with Machine.from_image(image, engine=engine, firmware=False) as machine:
                 while pauses and machine.clock.now < 1_000_000:
                     machine.run(until_tick=machine.clock.now + rng.randrange(1, 40_000))
                     if rng.random() < 0.2:
@@ -57,7 +57,7 @@ def test_engines_pauses_and_looks_give_one_state(image: Path) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_going_back_puts_the_picture_back(engine: str, image: Path, tmp_path: Path) -> None:
     other = ENGINES[-1] if engine == ENGINES[0] else ENGINES[0]
-    with Machine.from_image(image, engine=engine) as machine:
+    with Machine.from_image(image, engine=engine, firmware=False) as machine:
         machine.run(until_tick=800_000)
         half, saved, before = machine.screen.pixels(), machine.snapshot(), machine.state_hash()
         assert 0 < np.count_nonzero(half) < np.count_nonzero(drawn())

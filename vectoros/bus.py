@@ -33,6 +33,9 @@ class Mapping:
 
     area: Area
     device: Device
+    has_deadlines: bool
+    """Whether an access to it can move a deadline."""
+
     accesses: int = 0
 
     def holds(self, address: int, width: int) -> bool:
@@ -47,7 +50,7 @@ class Bus:
     def __init__(self, name: str, size: int, accessed: Callable[[Device], None]) -> None:
         """Decode addresses 0 to ``size`` - 1; messages call the bus ``name``.
 
-        ``accessed`` is called after each access that reached a device.
+        ``accessed`` is called after each access that may have moved a device's deadline.
         """
         self.name = name
         self.size = size
@@ -69,7 +72,8 @@ class Bus:
         for other in self.mappings:
             if area.base <= other.area.last and other.area.base <= area.last:
                 raise ConfigError(f"{area} overlaps {other.area}")
-        self.mappings.append(Mapping(area, device))
+        has_deadlines = type(device.timekeeper).next_event is not Device.next_event
+        self.mappings.append(Mapping(area, device, has_deadlines))
         self.mappings.sort(key=lambda mapping: mapping.area.base)
         self._bases = [mapping.area.base for mapping in self.mappings]
         self._found.clear()
@@ -88,7 +92,8 @@ class Bus:
             mapping, offset = found
             mapping.accesses += 1
             value = mapping.device.read(offset, width)
-            self._accessed(mapping.device)
+            if mapping.has_deadlines:
+                self._accessed(mapping.device)
             return value
         if width == 1 or self._nothing_at(address, width):
             self._count_hole(address)
@@ -102,7 +107,8 @@ class Bus:
             mapping, offset = found
             mapping.accesses += 1
             mapping.device.write(offset, width, value)
-            self._accessed(mapping.device)
+            if mapping.has_deadlines:
+                self._accessed(mapping.device)
         elif width == 1 or self._nothing_at(address, width):
             self._count_hole(address)
         else:

@@ -30,7 +30,9 @@ def test_the_picture_at_the_end_is_written_and_the_same_on_both_engines(
     image = sector("picture")
     pictures = [tmp_path / f"{engine}.png" for engine in ("fast", "portable")]
     for picture in pictures:
-        done = run("boot", image, "--engine", picture.stem, "--display", f"png:{picture}")
+        done = run(
+            "boot", "--no-bios", image, "--engine", picture.stem, "--display", f"png:{picture}"
+        )
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert size(pictures[0]) == (320, 200)
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
@@ -40,7 +42,7 @@ def test_a_picture_of_a_run_that_ends_badly_is_written_too(
     run: Run, sector: Sector, tmp_path: Path
 ) -> None:
     picture = tmp_path / "end.png"
-    done = run("boot", sector("triple_fault"), "--display", f"png:{picture}")
+    done = run("boot", "--no-bios", sector("triple_fault"), "--display", f"png:{picture}")
     assert done.returncode == 70
     assert size(picture) == (640, 400)
 
@@ -48,9 +50,9 @@ def test_a_picture_of_a_run_that_ends_badly_is_written_too(
 def test_a_snapshots_screen_is_restored(run: Run, sector: Sector, tmp_path: Path) -> None:
     saved, picture, whole = tmp_path / "saved", tmp_path / "restored.png", tmp_path / "whole.png"
     image = sector("picture")
-    assert run("snapshot", "save", image, "-o", saved, "--at", "100us").returncode == 0
+    assert run("snapshot", "save", "--no-bios", image, "-o", saved, "--at", "100us").returncode == 0
     assert run("snapshot", "restore", saved, "--display", f"png:{picture}").returncode == 0
-    assert run("boot", image, "--display", f"png:{whole}").returncode == 0
+    assert run("boot", "--no-bios", image, "--display", f"png:{whole}").returncode == 0
     assert picture.read_bytes() == whole.read_bytes()
 
 
@@ -70,7 +72,7 @@ def window(command: list[str], environment: dict[str, str]) -> Iterator[Callable
 def test_the_terminal_shows_the_screen_and_its_keys_are_the_keyboards(
     window: Callable[..., Window], sector: Sector
 ) -> None:
-    shown = window("boot", sector("screen"), "--display", "terminal")
+    shown = window("boot", "--no-bios", sector("screen"), "--display", "terminal")
     shown.wait_for(GREETING)
     assert ENTER.encode() in shown.seen
     assert shown.is_raw
@@ -88,7 +90,7 @@ def test_the_terminal_shows_the_screen_and_its_keys_are_the_keyboards(
 def test_two_keys_leave_and_the_terminal_is_as_it_was(
     window: Callable[..., Window], sector: Sector, key: bytes
 ) -> None:
-    shown = window("boot", sector("screen"), "--display", "terminal")
+    shown = window("boot", "--no-bios", sector("screen"), "--display", "terminal")
     shown.wait_for(GREETING)
     shown.type(key)
     assert shown.end() == 130
@@ -100,10 +102,13 @@ def test_the_guest_cannot_tell_that_it_is_watched(
     window: Callable[..., Window], run: Run, sector: Sector, tmp_path: Path
 ) -> None:
     image, reports = sector("picture"), [tmp_path / name for name in ("none", "png", "terminal")]
-    assert run("boot", image, "--report", reports[0]).returncode == 0
+    assert run("boot", "--no-bios", image, "--report", reports[0]).returncode == 0
     picture = f"png:{tmp_path / 'x.png'}"
-    assert run("boot", image, "--report", reports[1], "--display", picture).returncode == 0
-    shown = window("boot", image, "--report", reports[2], "--display", "terminal")
+    assert (
+        run("boot", "--no-bios", image, "--report", reports[1], "--display", picture).returncode
+        == 0
+    )
+    shown = window("boot", "--no-bios", image, "--report", reports[2], "--display", "terminal")
     assert shown.end() == 0
     hashes = {json.loads(report.read_text())["state_hash"] for report in reports}
     assert len(hashes) == 1
@@ -113,7 +118,9 @@ def test_the_serial_port_may_go_to_a_file_meanwhile(
     window: Callable[..., Window], sector: Sector, tmp_path: Path
 ) -> None:
     log = tmp_path / "serial"
-    shown = window("boot", sector("hello"), "--display", "terminal", "--serial", f"file:{log}")
+    shown = window(
+        "boot", "--no-bios", sector("hello"), "--display", "terminal", "--serial", f"file:{log}"
+    )
     assert shown.end() == 0
     assert log.read_bytes() == b"hello\n"
     assert b"hello" not in shown.seen
@@ -122,7 +129,7 @@ def test_the_serial_port_may_go_to_a_file_meanwhile(
 def test_a_trace_on_the_same_terminal_is_refused(
     window: Callable[..., Window], sector: Sector
 ) -> None:
-    shown = window("boot", sector("hello"), "--display", "terminal", "--trace", "port")
+    shown = window("boot", "--no-bios", sector("hello"), "--display", "terminal", "--trace", "port")
     assert shown.end() == 2
     assert b"error: --trace needs a file, because --display takes the terminal\r\n" in shown.seen
     assert ENTER.encode() not in shown.seen
@@ -131,7 +138,7 @@ def test_a_trace_on_the_same_terminal_is_refused(
 def test_an_explained_boot_on_the_same_terminal_is_refused(
     window: Callable[..., Window], sector: Sector
 ) -> None:
-    shown = window("boot", sector("hello"), "--display", "terminal", "--explain")
+    shown = window("boot", "--no-bios", sector("hello"), "--display", "terminal", "--explain")
     assert shown.end() == 2
     assert b"error: --explain cannot be used while --display has the terminal\r\n" in shown.seen
     assert ENTER.encode() not in shown.seen

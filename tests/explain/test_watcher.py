@@ -27,7 +27,7 @@ def watch(
     memory: str = "1M",
 ) -> tuple[list[Event], str]:
     events: list[Event] = []
-    with Machine.from_image(image, engine=engine, memory=memory) as machine:
+    with Machine.from_image(image, engine=engine, memory=memory, firmware=image == DEV) as machine:
         machine.explain(events.append, symbols)
         machine.run(until=until, for_="2s")
         return events, machine.state_hash()

@@ -104,8 +104,8 @@ class FastEngine(Engine):
         self.hook(uc.UC_HOOK_INSN, code["port_out"], x86.UC_X86_INS_OUT, data=state)
         on_cpuid = api.SkipHook(self.guarded(self._on_cpuid, 0))
         self.hook(uc.UC_HOOK_INSN, on_cpuid, x86.UC_X86_INS_CPUID)
-        self._state.port_in = self._pointer(api.InHook(self.guarded(self._port_in, 0)))
-        self._state.port_out = self._pointer(api.OutHook(self.guarded(self._port_out, None)))
+        self._state.port_in = self._pointer(api.InHook(self._port_in))
+        self._state.port_out = self._pointer(api.OutHook(self._port_out))
         check = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
         self._state.port_check = self._pointer(check(self.guarded(self._port_allowed, 0)))
         self._state.sysenter = self._pointer(api.VoidHook(self.guarded(self._sysenter, None)))
@@ -235,10 +235,16 @@ class FastEngine(Engine):
         return 1
 
     def _port_in(self, _uc: int, port: int, width: int, _data: int) -> int:
-        return self.around.port_read(port, width)
+        try:  # guarded here: a call less at every access
+            return self.around.port_read(port, width)
+        except BaseException as failure:
+            return self._fail(failure, 0)
 
     def _port_out(self, _uc: int, port: int, width: int, value: int, _data: int) -> None:
-        self.around.port_write(port, width, value)
+        try:
+            self.around.port_write(port, width, value)
+        except BaseException as failure:
+            self._fail(failure, None)
 
     def _port_allowed(self, port: int, width: int) -> int:
         return int(port_access_allowed(self.regs, self.memory, port, width))
