@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vectoros import firmware
-from vectoros.assembler import Source, assemble_sources
+from vectoros.assembler import Program, Source, assemble_sources
 from vectoros.boot import frame
 from vectoros.boot.time_service import POST
 from vectoros.errors import hold
@@ -26,6 +26,15 @@ EMPTY = b"\xff"
 
 def build() -> bytes:
     """Return the ROM."""
+    program, reset = programs()
+    hold(len(program.code) <= RESET_VECTOR, f"the BIOS has {len(program.code)} bytes of code")
+    image = program.code.ljust(RESET_VECTOR, EMPTY) + reset.code
+    hold(len(image) == ROM_SIZE, f"the ROM has {len(image)} bytes")
+    return image
+
+
+def programs() -> tuple[Program, Program]:
+    """Return the BIOS and the code at the reset vector, as offsets in the ROM."""
     folder = Path(firmware.__file__).parent
 
     def read(name: str) -> Source:
@@ -35,10 +44,7 @@ def build() -> bytes:
     program = assemble_sources([read(name) for name in SOURCES], constants=names, bits=16)
     names["BIOS_ENTRY"] = program.symbols["post"]
     reset = assemble_sources([read("reset.S")], origin=RESET_VECTOR, constants=names, bits=16)
-    hold(len(program.code) <= RESET_VECTOR, f"the BIOS has {len(program.code)} bytes of code")
-    image = program.code.ljust(RESET_VECTOR, EMPTY) + reset.code
-    hold(len(image) == ROM_SIZE, f"the ROM has {len(image)} bytes")
-    return image
+    return program, reset
 
 
 def constants() -> dict[str, int]:

@@ -41,14 +41,24 @@ def command() -> None:
 @command.command()
 @click.argument("manifest", type=PATH)
 @click.option("-o", "--output", type=PATH, metavar="FILE", required=True, help="The image.")
-def build(manifest: Path, output: Path) -> None:
+@click.option(
+    "--map", "map_file", type=PATH, metavar="FILE",
+    help="Write a symbol map, too; `boot --explain` reads the one beside the image.",
+)  # fmt: skip
+def build(manifest: Path, output: Path, map_file: Path | None) -> None:
     """Build the image that MANIFEST describes; write it whole or not at all."""
     # Loaded here, as below: `vectoros image --help` needs no assembler.
     from vectoros.files import write_atomic
     from vectoros.image.builder import build as build_image
 
     check_output("--output", output)
+    if map_file is not None:
+        check_output("--map", map_file)
     image = build_image(manifest)
+    if map_file is not None:
+        from vectoros.boot.symbols import symbols
+
+        write_atomic(map_file, symbols(manifest).text().encode())
     write_atomic(output, image)
     click.echo(f"{output}: {len(image)} bytes, SHA-256 {hashlib.sha256(image).hexdigest()}")
 

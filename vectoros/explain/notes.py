@@ -55,8 +55,8 @@ NOTES: dict[str, Note] = {
         f'{SDM}, "Global Descriptor Table (GDT)"',
     ),
     "idtr": Note(
-        "LIDT tells it where the gates of exceptions and interrupts are; without them the first "
-        "exception would be the last.",
+        "LIDT tells the processor where the gates of exceptions and interrupts are; without "
+        "them the first exception would be the last.",
         f'{SDM}, "Interrupt Descriptor Table (IDT)"',
     ),
     "tr": Note(
@@ -90,7 +90,7 @@ NOTES: dict[str, Note] = {
         f'{SDM}, "Control Registers"',
     ),
     "cr4 smap": Note(
-        "CR4.SMAP forbids it to touch their data unless it says so.",
+        "CR4.SMAP forbids the kernel to touch the data of programs unless it says so.",
         f'{SDM}, "Control Registers"',
     ),
     "cr0 ts": Note(
@@ -144,25 +144,25 @@ NOTES: dict[str, Note] = {
     ),
     # -- firmware services
     "int 16": Note(
-        "INT 10h: the boot code asks the firmware to print; a BIOS is a library that is called "
-        "by software interrupts.",
+        "INT 10h asks the firmware to set or print to the screen: a BIOS is a library that is "
+        "called by software interrupts.",
         "Ralf Brown's Interrupt List, INT 10h",
     ),
     "int 19": Note(
-        "INT 13h: it asks for sectors of the disk; the firmware knows how the disk is attached, "
+        "INT 13h asks for sectors of the disk: the firmware knows how the disk is attached, and "
         "the caller need not.",
         "Enhanced Disk Drive Specification (T13/1226DT)",
     ),
     "int 21": Note(
-        "INT 15h: it asks about the machine; function E820h lists which memory may be used.",
+        "INT 15h asks about the machine: its function E820h lists which memory may be used.",
         'ACPI 6.5, "INT 15H, E820H"',
     ),
     "int 22": Note(
-        "INT 16h: it looks for a key, because a key opens the boot menu.",
+        "INT 16h looks whether a key was pressed, because a key opens the boot menu.",
         "Ralf Brown's Interrupt List, INT 16h",
     ),
     "int 25": Note(
-        "INT 19h: the firmware is done with itself; it reads the first sector of the disk to 7C00h "
+        "INT 19h ends the firmware's own work: it reads the first sector of the disk to 7C00h "
         "and jumps there.",
         f"{AT}, bootstrap loader",
     ),
@@ -173,24 +173,23 @@ NOTES: dict[str, Note] = {
         "Intel 8259A data sheet, ICW1 to ICW4",
     ),
     "port pit": Note(
-        "It programs the timer, which divides 1.193182 MHz down to the rate of its interrupt.",
+        "The firmware programs the timer, which divides 1.193182 MHz down to the rate of its "
+        "interrupt.",
         "Intel 8254 data sheet, modes 2 and 3",
     ),
     "port com1": Note(
-        "It sets up the serial port, the console of this machine: 115200 baud, 8 bits, no parity.",
+        "The firmware sets up the serial port, the console of this machine: 115200 baud, 8 "
+        "bits, no parity.",
         "National Semiconductor PC16550D data sheet",
     ),
-    "port cmos": Note(
-        "It reads the real-time clock and the CMOS memory: the date, and how much memory there is.",
-        "Motorola MC146818 data sheet",
-    ),
     "port keyboard_control": Note(
-        "It wakes the keyboard controller, a small computer of its own behind two ports.",
+        "The firmware wakes the keyboard controller, a small computer of its own behind two "
+        "ports.",
         f"{AT}, keyboard controller",
     ),
     "port bios_gate": Note(
-        "Firmware calls a service that is written in Python: one OUT to the gate port hands over "
-        "the address of the caller's registers.",
+        "The firmware calls a service that is written in Python: one OUT to the gate port hands "
+        "over the address of the caller's registers.",
         "docs/reference/bios.md",
     ),
     "port ata": Note(
@@ -207,7 +206,7 @@ NOTES: dict[str, Note] = {
         "Bochs, port E9h",
     ),
     "port rtc": Note(
-        "It reads the real-time clock and the CMOS memory: the date, and how much memory there is.",
+        "The firmware reads the real-time clock: it counts the day's seconds from there.",
         "Motorola MC146818 data sheet",
     ),
     "port system_control": Note(

@@ -24,12 +24,16 @@ from vectoros.cpu.bits import (
     EFER_NXE,
     EFER_SCE,
 )
+from vectoros.cpu.core import Fault
 from vectoros.cpu.registers import Registers
 from vectoros.pc import Milestone, Pc
 from vectoros.symbol_map import Symbol, SymbolMap
 
-STEP_TICKS = 6
-"""Bytes of code between two looks: one or two instructions."""
+STEP_TICKS, LONGEST_STEP_TICKS = 6, 192
+"""Bytes of code between two looks: one or two instructions, and more within a loop."""
+
+LOOP_BYTES = 64
+"""Code that has moved on by no more than this is taken for a loop."""
 
 SYSTEM_PROGRAMS = ("bios", "boot_sector", "stage2", "kernel")
 """Programs of a symbol map that run in ring 0; every other one is a process."""
@@ -80,6 +84,7 @@ class Watcher:
         self._pending = dict(_CONDITIONS)
         self._traps: set[int] = set()
         self._space = 0  # CR3 of the first program in ring 3
+        self._rip = pc.cpu.regs.linear_rip  # at the last look
         pc.cpu.around = self
         pc.on_milestone(self._milestone)
         pc.board.slice_ticks = STEP_TICKS
@@ -99,6 +104,12 @@ class Watcher:
         self._look_at_spaces(regs, now)
         if until > now:
             self._event("halt", tick=now, place=self._here())
+        board, rip = self._pc.board, regs.linear_rip
+        looping = abs(rip - self._rip) <= LOOP_BYTES
+        board.slice_ticks = (
+            min(2 * board.slice_ticks, LONGEST_STEP_TICKS) if looping else STEP_TICKS
+        )
+        self._rip = rip
         self._remember()
 
     def _look_at_traps(self, now: int) -> None:
@@ -112,7 +123,7 @@ class Watcher:
                 continue
             kind = "int" if fault.software else "exception"
             detail = f"{fault.cr2:#x}"
-            self._event(f"{kind} {vector}", detail, tick=fault.tick, place=self._before)
+            self._event(f"{kind} {vector}", detail, tick=fault.tick, place=self._place_of(fault))
 
     def _look_at_spaces(self, regs: Registers, now: int) -> None:
         if "ring 3" not in self._seen or regs.cpl == 0:
@@ -125,10 +136,19 @@ class Watcher:
         self._before = self._here()
 
     def _here(self) -> Symbol | None:
-        """Return the label that RIP stands under. Programs in ring 3 share addresses: none."""
+        """Return the label that RIP stands under."""
         regs = self._pc.cpu.regs
-        address = regs.linear_rip
-        if regs.cpl:
+        return self._find(regs.linear_rip, regs.cpl)
+
+    def _place_of(self, fault: Fault) -> Symbol | None:
+        """Return the label under which the code stands that raised ``fault``."""
+        protected = self._pc.cpu.regs.cr0 & CR0_PE  # and all segments are flat, in our own code
+        return self._find(fault.rip if protected else (fault.cs << 4) + fault.rip, fault.cpl)
+
+    def _find(self, address: int, ring: int) -> Symbol | None:
+        """Return the label before ``address``. Programs in ring 3 share addresses: none there."""
+        regs = self._pc.cpu.regs
+        if ring:
             return None
         if address >= _ROM_ALIAS and not regs.cr0 & CR0_PE:
             address = address - _ROM_ALIAS + _ROM_SHADOW

@@ -43,7 +43,7 @@ def all_pieces(manifest: Manifest, names: Mapping[str, int]) -> Iterator[Piece]:
 
 def _sections(manifest: Manifest, plan: ProgramPlan, names: Mapping[str, int]) -> Iterator[Piece]:
     """Yield a piece for each section that is loaded."""
-    program = _assemble(manifest, plan, names)
+    program = assemble(manifest, plan, names)
     for section, start, content, access in _assembled(manifest, plan, program):
         stored = content.rstrip(b"\0")  # the boot code zeroes what the image does not hold
         stored = stored.ljust(_rounded(len(stored)), b"\0")
@@ -69,7 +69,7 @@ def _program(manifest: Manifest, plan: ProgramPlan, names: Mapping[str, int]) ->
         file = manifest.read_module(plan.elf)
         where, name = manifest.file(plan.elf), ""
     else:
-        program = _assemble(manifest, plan, names)
+        program = assemble(manifest, plan, names)
         sections = [
             elf_writer.Section(section, start, content, _FLAGS[access])
             for section, start, content, access in _assembled(manifest, plan, program)
@@ -93,7 +93,8 @@ def _module(
     return entry, file
 
 
-def _assemble(manifest: Manifest, plan: ProgramPlan, names: Mapping[str, int]) -> Program:
+def assemble(manifest: Manifest, plan: ProgramPlan, names: Mapping[str, int]) -> Program:
+    """Return the program of ``plan``; its sources see the constants ``names``."""
     own = {**names, "PROGRAM_VIRTUAL": plan.virtual}
     if plan.load:
         own["PROGRAM_LOAD"] = plan.load
