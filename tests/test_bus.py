@@ -32,6 +32,9 @@ class Cells(Device):
         self.log.append((self.name, offset, width, value))
         self.data[offset : offset + width] = value.to_bytes(width, "little")
 
+    def next_event(self) -> int | None:
+        return None  # at present
+
 
 class Rig:
     """A bus, the devices on it, and what happened."""
@@ -55,6 +58,18 @@ def test_a_device_sees_offsets_and_the_whole_access() -> None:
     assert rig.touched == ["uart", "uart"]
     assert rig.bus.accesses == {"uart": 2}
     assert rig.bus.holes == {}
+
+
+def test_a_device_that_never_has_a_deadline_is_not_asked_for_one() -> None:
+    class Timeless(Cells):
+        next_event = Device.next_event
+
+    rig = Rig(("clock", 0, 1))
+    rig.bus.attach(Area("lamp", 1, 1, ""), Timeless("lamp", 1, rig.log))
+    rig.bus.write(1, 1, 7)
+    assert (rig.bus.read(1, 1), rig.bus.read(0, 1)) == (7, 0)
+    assert rig.touched == ["clock"]
+    assert rig.bus.accesses == {"lamp": 2, "clock": 1}
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 8])

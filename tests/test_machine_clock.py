@@ -108,7 +108,9 @@ End = tuple[StopRequest, str]
 
 
 def machine(engine: str) -> Machine:
-    made = Machine(Config(memory=MIB, engine=engine, rtc=rtc_start("2026-01-01T23:59:58")))
+    made = Machine(
+        Config(memory=MIB, engine=engine, firmware=False, rtc=rtc_start("2026-01-01T23:59:58"))
+    )
     code = assemble(GUEST, origin=BOOT_SECTOR, bits=16).code
     made.memory.write(BOOT_SECTOR, code)
     return made

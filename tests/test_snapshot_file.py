@@ -33,7 +33,7 @@ any_examples = settings(
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
-    with Machine(Config(MIB, "portable")) as found:
+    with Machine(Config(MIB, "portable", firmware=False)) as found:
         found.memory.write(0x7C00, b"\x40\xeb\xfd")  # inc ax; jmp back
         found.memory.write(MIB - 5, b"tail!")
         reset_real_mode(found.cpu, 0x7C00)

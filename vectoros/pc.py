@@ -110,7 +110,7 @@ class Pc:
         pit = Pit(clock, irq=self.pic.input(IRQS["pit"]))
         self.ata = Ata(clock, irq=self.pic.input(IRQS["ata"]), disk=self.disk)
         self.bios_gate = BiosGate(clock)
-        self.gate = KernelGate(clock, ram=self.memory.ram.view[: self.config.memory])
+        self.gate = KernelGate(clock, ram=self.memory.ram.view[: self.memory.size])
         return [
             self.pic.master,
             self.pic.slave,

@@ -43,7 +43,7 @@ def test_what_the_kernel_writes_into_frames_invalidates_translated_code() -> Non
     with Machine(Config(memory=MIB)) as machine:
         told: list[tuple[int, int]] = []
         machine.memory._listener = lambda address, size: told.append((address, size))
-        memory = KernelMemory(machine.memory, MIB)
+        memory = KernelMemory(machine.memory)
         memory.view[0x3000] = 1
         assert told == []
         memory.write(0x4000, b"code")

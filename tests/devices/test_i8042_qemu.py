@@ -87,7 +87,7 @@ def answers_of_qemu(image: Path) -> list[str]:
 )
 def test_a_script_of_commands_is_answered_as_by_qemu(script: Script, tmp_path: Path) -> None:
     image = image_of(script, tmp_path)
-    with Machine.from_image(image) as machine:
+    with Machine.from_image(image, firmware=False) as machine:
         stop = machine.run(for_="1s")
         assert stop.reason is Reason.POWER_OFF
         ours = machine.serial.text.splitlines()

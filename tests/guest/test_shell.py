@@ -193,7 +193,7 @@ def test_mem_adds_up_to_the_memory_of_the_machine(memory: str) -> None:
     terminal = Terminal(memory=memory)
     rows = [line.split(maxsplit=1) for line in terminal.ask("mem").splitlines()]
     total, boot, objects, free = (int(number) for number, _ in rows)
-    assert total == terminal.machine.memory.ram.size
+    assert total == terminal.machine.memory.size
     assert boot + objects + free == total
     assert 0 < objects < 4 << 20
     assert boot + objects < 16 << 20  # the design's limit for the image at its prompt

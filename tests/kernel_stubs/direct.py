@@ -80,7 +80,7 @@ def _load(machine: Machine, found: Sequence[Piece], screen: Screen | None) -> No
     struct.pack_into(
         "<QIIQQ", record, 0, name["BOOT_MAGIC_VALUE"], 3, len(modules), at, fmt.DIRECTORY_ADDRESS
     )
-    ram = machine.memory.ram.size if screen is None else screen.base
+    ram = machine.memory.size if screen is None else screen.base
     if screen is not None:
         struct.pack_into(
             "<QIIII", record, name["BOOT_SCREEN_BASE"], screen.base, screen.width, screen.height,

@@ -17,13 +17,11 @@ class KernelMemory:
     """A machine's RAM as the kernel wants it (kernel/memory.py)."""
 
     memory: Memory
-    size: int
-    """Bytes of RAM: video memory, which comes behind, is not the kernel's."""
 
     @property
     def view(self) -> memoryview:
-        """All of RAM, for what holds no code."""
-        return self.memory.ram.view[: self.size]
+        """All of RAM, for what holds no code; not video memory, which the store has behind it."""
+        return self.memory.ram.view[: self.memory.size]
 
     def write(self, address: int, data: bytes) -> None:
         """Store ``data`` where a program's code may be: the CPU is told."""
@@ -37,7 +35,7 @@ def attach(pc: Pc) -> None:
         # Loaded here: a machine that boots something else never needs it.
         from vectoros.kernel.kernel import Kernel
 
-        trap = Kernel(KernelMemory(pc.memory, pc.config.memory)).trap
+        trap = Kernel(KernelMemory(pc.memory)).trap
         pc.gate.connect(trap)
         trap(block)
 

@@ -75,19 +75,15 @@ class FastEngine(Engine):
         ctypes.c_uint8.from_address(self._address + native.UC_NO_EXIT_REQUEST).value = 1
 
     def _bind_functions(self) -> None:
-        restore = api.lib.cpu_restore_state_x86_64
-        restore.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_bool)
-        invalidate = api.lib.tb_invalidate_phys_range_x86_64
-        invalidate.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
-        flush = api.lib.tlb_flush_x86_64
-        flush.argtypes = (ctypes.c_void_p,)
-        block_address = api.lib.qemu_ram_addr_from_host_x86_64
-        block_address.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
-        block_address.restype = ctypes.c_uint64
-        self._restore_state = restore
-        self._invalidate = invalidate
-        self._block_address = block_address
-        self._flush_tlb = flush
+        self._restore_state = api.lib.cpu_restore_state_x86_64
+        self._restore_state.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_bool)
+        self._invalidate = api.lib.tb_invalidate_phys_range_x86_64
+        self._invalidate.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
+        self._block_address = api.lib.qemu_ram_addr_from_host_x86_64
+        self._block_address.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+        self._block_address.restype = ctypes.c_uint64
+        self._flush_tlb = api.lib.tlb_flush_x86_64
+        self._flush_tlb.argtypes = (ctypes.c_void_p,)
 
     def _install_callbacks(self) -> None:
         code = native.routines()

@@ -183,8 +183,7 @@ NOTES: dict[str, Note] = {
         "National Semiconductor PC16550D data sheet",
     ),
     "port keyboard_control": Note(
-        "The firmware wakes the keyboard controller, a small computer of its own behind two "
-        "ports.",
+        "The firmware wakes the keyboard controller, a small computer of its own behind two ports.",
         f"{AT}, keyboard controller",
     ),
     "port bios_gate": Note(
