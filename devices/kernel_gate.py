@@ -25,6 +25,9 @@ SIGNATURE = b"VXGATE\x01\0"
 NOW = 0x28
 """Where in the block the gate stores the time, 8 bytes, in ticks."""
 
+DOORBELL = 8
+"""Offset of the register that calls."""
+
 BLOCK_SIZE = 4096
 """Bytes of a block, which is aligned to its size."""
 
@@ -48,7 +51,9 @@ class KernelGate(Device):
         0, Access.RW, int, "physical address of the gate block, low half", width=4, reset=0
     )
     block_high = Register(4, Access.RW, int, "the same, high half", width=4, reset=0)
-    doorbell = Register(8, Access.W, int, "any store calls the function behind the gate", width=4)
+    doorbell = Register(
+        DOORBELL, Access.W, int, "any store calls the function behind the gate", width=4
+    )
     signature_low = Register(0x10, Access.R, int, '"VXGA", or 0 without a function', width=4)
     signature_high = Register(
         0x14, Access.R, int, '"TE", 1 and 0, or 0 without a function', width=4
@@ -74,7 +79,7 @@ class KernelGate(Device):
 
     def write(self, offset: int, width: int, value: int) -> None:
         """Apply a guest's write. The doorbell rings at any width."""
-        if offset == KernelGate.doorbell.offset:
+        if offset == DOORBELL:
             self.ring()
         else:
             super().write(offset, width, value)

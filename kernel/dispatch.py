@@ -41,7 +41,8 @@ def finish(trap: Trap) -> None:
     words, cpu, chosen = trap.words, trap.cpu, trap.caller
     block = trap.block >> 3
     account(trap)
-    if not chosen or words[(chosen >> 3) + _STATE] != _RUNNING or _has_rival(trap):
+    goes_on = chosen and words[(chosen >> 3) + _STATE] == _RUNNING
+    if not goes_on or (words[cpu + _OCCUPIED] and _has_rival(trap)):
         chosen = trap.processor.choose(chosen)
         if chosen != words[cpu + _CURRENT]:
             words[cpu + _CURRENT] = chosen
@@ -56,12 +57,9 @@ def finish(trap: Trap) -> None:
 
 
 def _has_rival(trap: Trap) -> bool:
-    """Whether a thread of the caller's priority, or of a higher one, is ready."""
+    """Whether one of the threads that are ready has the caller's priority, or a higher one."""
     words, cpu = trap.words, trap.cpu
-    occupied = words[cpu + _OCCUPIED]
-    if not occupied:
-        return False
-    word = occupied.bit_length() - 1
+    word = words[cpu + _OCCUPIED].bit_length() - 1
     bits: int = words[cpu + _BITMAP + word]
     top: int = word * 64 + bits.bit_length() - 1
     return top >= words[(trap.caller >> 3) + _PRIORITY]

@@ -120,6 +120,7 @@ class Board(Stateful):
         self._power_on: Callable[[], None] | None = None
         self._host_stop: StopRequest | None = None
         self._accesses_left = 0
+        self._slice_end = NEVER
         self._accessing = False
         self._interrupted = False
 
@@ -189,7 +190,9 @@ class Board(Stateful):
     def _end_access(self) -> None:
         """End the running slice at the next event, if the access has made that sooner."""
         self._accessing = False
-        self.cpu.shorten(self._next_tick())
+        tick = self._next_tick()
+        if tick < self._slice_end:
+            self.cpu.shorten(tick)
         self._accesses_left -= 1
         if self._accesses_left == 0:
             self.cpu.shorten(self._soonest())
@@ -256,7 +259,8 @@ class Board(Stateful):
     def _run_slice(self, end: int) -> None:
         """Run the CPU to whatever comes first."""
         self._accesses_left = SLICE_ACCESSES
-        how = self.cpu.run(min(self._next_tick(), end, self.clock.now + self.slice_ticks))
+        self._slice_end = min(self._next_tick(), end, self.clock.now + self.slice_ticks)
+        how = self.cpu.run(self._slice_end)
         self.halted = how is Stop.HALT
         if how is Stop.SHUTDOWN:
             self.request_stop(Reason.TRIPLE_FAULT)
