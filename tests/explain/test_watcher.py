@@ -82,7 +82,7 @@ def test_the_guest_cannot_tell(engine: str) -> None:
 
 def test_the_way_to_ring_3_is_told_in_its_order() -> None:
     events, _ = watch(DEV, until=PROMPT, memory="64M")
-    way = ("mode real", "cr4 pae", "cr0 pg", "mode 64-bit", "idtr", "tr", "ring 3", "syscall")
+    way = ("mode real", "cr4 pae", "cr0 pg", "mode 64-bit", "idtr", "tr", "doorbell", "ring 3")
     assert [key for key in keys(events) if key in way] == list(way)
     assert len(set(keys(events)) & set(NOTES)) > 20
 

@@ -214,6 +214,11 @@ NOTES: dict[str, Note] = {
         "IBM PS/2, system control port A",
     ),
     "memory kernel_gate": Note(
+        "The kernel's stub looks for the kernel gate, the page through which the microkernel is "
+        "called; on a machine without one it would stop here.",
+        "docs/devices/kernel_gate.md",
+    ),
+    "doorbell": Note(
         "The kernel's stub rings the kernel gate: one store to its doorbell runs the microkernel, "
         "which is Python over this machine's RAM, before the store retires.",
         "docs/explanation/kernel.md",

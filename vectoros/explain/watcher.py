@@ -26,6 +26,8 @@ from vectoros.cpu.bits import (
 )
 from vectoros.cpu.core import Fault
 from vectoros.cpu.registers import Registers
+from vectoros.devices.kernel_gate import DOORBELL
+from vectoros.layout import KERNEL_GATE
 from vectoros.pc import Milestone, Pc
 from vectoros.symbol_map import Symbol, SymbolMap
 
@@ -174,6 +176,8 @@ class Watcher:
     def mmio_write(self, address: int, width: int, value: int) -> None:
         """See :class:`vectoros.cpu.core.Surroundings`."""
         self._memory(address)
+        if address == KERNEL_GATE + DOORBELL:
+            self._device("doorbell", f"{address:#x}")
         self._around.mmio_write(address, width, value)
 
     def acknowledge(self) -> int:
