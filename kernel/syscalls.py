@@ -27,13 +27,14 @@ from vectoros.kernel.errors import (
 from vectoros.kernel.invocation import RAX, RDI, Action, Invocation, answer, refuse
 from vectoros.kernel.methods import COSTS
 from vectoros.kernel.objects import Right, Type
-from vectoros.kernel.scheduler import TIME_SLICE
+from vectoros.kernel.scheduler import TIME_SLICE, Processor
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import CSPACE, Tcb
 from vectoros.kernel.trap import Trap
 from vectoros.layout import port_area
 
 _SLICE, _R12 = Tcb.indices("slice", "r12")
+(_OCCUPIED,) = Processor.indices("occupied")
 
 DECODERS: dict[int, Callable[[Invocation], Action | Refusal]] = {
     Type.UNTYPED: untyped.decode,
@@ -66,10 +67,10 @@ def _put_char(trap: Trap) -> None:
 
 
 def _yield(trap: Trap) -> None:
-    at = trap.caller >> 3
-    trap.words[at + RAX] = 0
-    alone = not trap.processor.has_peer(trap.caller)
-    trap.words[at + _SLICE] = TIME_SLICE if alone else 0
+    words, at = trap.words, trap.caller >> 3
+    words[at + RAX] = 0
+    has_peer = words[trap.cpu + _OCCUPIED] and trap.processor.has_peer(trap.caller)
+    words[at + _SLICE] = 0 if has_peer else TIME_SLICE
 
 
 def _call(trap: Trap) -> None:
