@@ -66,5 +66,5 @@ class Ps2Device(Stateful):
 
     def _await(self, command: int, answer: int = ACKNOWLEDGE) -> None:
         """Answer, and take the next byte as an argument of ``command``."""
-        self.awaiting = command
+        self.awaiting = int(command)  # state is plain numbers, and a command may be an enum
         self._answer(answer)

@@ -101,6 +101,12 @@ def test_commands_and_their_answers(sent: tuple[int, ...], answer: str) -> None:
     assert say(make(), *sent) == answer
 
 
+def test_what_is_awaited_is_a_plain_number_after_a_set_that_does_not_exist() -> None:
+    keyboard = make()
+    say(keyboard, 0xF0, 4)
+    assert type(keyboard.state()["awaiting"]) is int
+
+
 def test_indicators_and_rate_are_kept_until_the_default() -> None:
     keyboard = make()
     say(keyboard, 0xED, 0x05, 0xF3, 0x7F)
