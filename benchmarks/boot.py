@@ -38,7 +38,6 @@ from vectoros.units import TICKS_PER_NS
 ROUNDS = 9
 
 PROMPT = "vectoros> "
-NO_GATE = "kernel: no kernel gate here"
 IMAGE = Path(__file__).parents[1] / "images" / "dev.img"
 
 TARGETS_MS = {"cold": 1000.0, "help": 150.0, "emulate": 200.0}

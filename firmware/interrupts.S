@@ -9,10 +9,10 @@
 .set BDA_TICKS,      0x46c              # timer ticks since midnight, 32 bits
 .set BDA_MIDNIGHT,   0x470              # nonzero: midnight has passed since that was read
 .set TICKS_A_DAY,    0x1800b0           # 86,400 s at 1,193,182 / 65,536 Hz
-.set CMOS_INDEX,     0x70
-.set CMOS_DATA,      0x71
-.set KEYBOARD_DATA,  0x60
-.set KEYBOARD_STATUS, 0x64
+.set CMOS_INDEX,     PORT_RTC
+.set CMOS_DATA,      PORT_RTC + 1
+.set KEYBOARD_DATA,  PORT_KEYBOARD
+.set KEYBOARD_STATUS, PORT_KEYBOARD_CONTROL
 .set KEYBOARD_OBF,   1 << 0             # output buffer full: there is a byte to read
 .set KEYBOARD_AUX,   1 << 5             # and it is the mouse's
 .set NOT_THERE,      0xff               # what a port reads as that no device has

@@ -14,7 +14,6 @@
 .set KEY_DOWN,       0x50
 .set BACKSPACE,      8
 .set DELETE,         0x7f
-.set SELECTIONS,     2
 
 .code16
 boot_menu:

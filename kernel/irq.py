@@ -31,9 +31,6 @@ EOI = 0x20
 """OCW2: non-specific end of interrupt."""
 
 LINES_EACH = 8
-SPURIOUS = 7
-"""Input that a controller names when the one that interrupted has gone away."""
-
 MASK_AT_BOOT = 0xFFFF & ~(1 << IRQS["pit"] | 1 << IRQS["cascade"])
 
 ACK = label(Type.IRQ_HANDLER, "Ack")

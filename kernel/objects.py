@@ -51,10 +51,7 @@ SLOT_BITS = 6
 
 PAGE_BITS = 12
 LARGE_PAGE_BITS = 21
-FRAME_BITS = (PAGE_BITS, LARGE_PAGE_BITS)
-"""Sizes of a frame: 4 KiB and 2 MiB."""
-
-UNTYPED_BITS = range(4, 48)
+"""Sizes of a frame, as powers of two: 4 KiB and 2 MiB."""
 
 
 class Right(IntFlag):

@@ -23,9 +23,6 @@ from vectoros.kernel.objects import Type
 from vectoros.kernel.views import WORD, Field, View
 
 SIZE = 64
-OBJECT_INDEX = 2
-"""Words before ``object``, for who reads words."""
-
 _COPIED = 4 * WORD
 """Bytes that a derived capability starts with: everything but the links."""
 

@@ -119,10 +119,7 @@ def _invoke(
     words = trap.words
     slot = cnode.resolve(words, trap.caller + CSPACE, address)
     if isinstance(slot, LookupFailure):
-        if blocking:
-            fault.capability(trap, address, slot, receiving=False)
-        else:
-            refuse(trap.ram, trap.caller, invocation.lookup_refusal(slot))
+        _not_found(trap, address, slot, blocking=blocking)
         return False
     kind = words[slot >> 3] & 0xFF
     decode = DECODERS.get(kind)
@@ -153,12 +150,17 @@ def _extras_exist(trap: Trap, info: int, *, blocking: bool) -> bool:
             return True
         found = cnode.resolve(trap.words, trap.caller + CSPACE, address)
         if isinstance(found, LookupFailure):
-            if blocking:
-                fault.capability(trap, address, found, receiving=False)
-            else:
-                refuse(trap.ram, trap.caller, invocation.lookup_refusal(found))
+            _not_found(trap, address, found, blocking=blocking)
             return False
     return True
+
+
+def _not_found(trap: Trap, address: int, failure: LookupFailure, *, blocking: bool) -> None:
+    """Let the caller fault, or refuse it, because ``address`` leads to no slot."""
+    if blocking:
+        fault.capability(trap, address, failure, receiving=False)
+    else:
+        refuse(trap.ram, trap.caller, invocation.lookup_refusal(failure))
 
 
 def _receive(trap: Trap, *, blocking: bool) -> None:

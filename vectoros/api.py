@@ -232,8 +232,8 @@ class Machine:
     def explain(self, tell: Callable[[Event], None], symbols: SymbolMap | None = None) -> None:
         """Call ``tell`` with everything that the guest does for the first time, from now on.
 
-        ``symbols`` says which code that is; without it, those of the machine's
-        firmware and of the map beside its disk image.
+        ``symbols`` says which code that is; without it, those of the map beside the
+        disk image, which names the firmware's code, too.
         """
         if symbols is None:
             disk = self._pc.disk

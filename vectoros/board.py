@@ -118,6 +118,8 @@ class Board(Stateful):
         self.slice_ticks = SLICE_TICKS
         """Length of a slice at most. A choice of the host's: the guest cannot tell."""
         self._power_on: Callable[[], None] | None = None
+        self.watch_ticks = SLICE_TICKS
+        """The same, for whoever watches the guest closely: the shorter of the two holds."""
         self._host_stop: StopRequest | None = None
         self._accesses_left = 0
         self._slice_end = NEVER
@@ -259,7 +261,8 @@ class Board(Stateful):
     def _run_slice(self, end: int) -> None:
         """Run the CPU to whatever comes first."""
         self._accesses_left = SLICE_ACCESSES
-        self._slice_end = min(self._next_tick(), end, self.clock.now + self.slice_ticks)
+        longest = min(self.slice_ticks, self.watch_ticks)
+        self._slice_end = min(self._next_tick(), end, self.clock.now + longest)
         how = self.cpu.run(self._slice_end)
         self.halted = how is Stop.HALT
         if how is Stop.SHUTDOWN:

@@ -45,7 +45,7 @@ class Tracer:
             pc.on_milestone(self._milestone)
         if "fault" in self._kinds:
             # The engine keeps the last few faults only; look often enough to see them all.
-            pc.board.slice_ticks = REACTION_TICKS
+            pc.board.watch_ticks = min(pc.board.watch_ticks, REACTION_TICKS)
 
     def poll(self) -> None:
         """Write down the faults since the last time. To be called between slices."""

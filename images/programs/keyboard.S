@@ -3,9 +3,9 @@
 # Sources: IBM AT Technical Reference, "Keyboard" and "8042". Where there is no
 # controller its status reads as all ones, and no key is ever pressed.
 
-.set KEYBOARD_LINE,  1          # the interrupt controller's input
-.set KBD_DATA,       0x60
-.set KBD_STATUS,     0x64
+.set KEYBOARD_LINE,  IRQ_KEYBOARD
+.set KBD_DATA,       PORT_KEYBOARD
+.set KBD_STATUS,     PORT_KEYBOARD_CONTROL
 .set KBD_FULL,       1 << 0     # a byte waits for us
 .set KBD_BUSY,       1 << 1     # our last byte has not been taken
 .set KBD_AUX,        1 << 5     # the byte is the mouse's

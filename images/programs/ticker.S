@@ -4,8 +4,8 @@
 # real-time clock's update-ended interrupt, once a second; where there is no clock, for
 # ever. Source: Motorola MC146818 data sheet; IBM PC/AT for its ports.
 
-.set RTC_INDEX,      0x70
-.set RTC_DATA,       0x71
+.set RTC_INDEX,      PORT_RTC
+.set RTC_DATA,       PORT_RTC + 1
 .set RTC_SECONDS,    0
 .set RTC_MINUTES,    2
 .set RTC_HOURS,      4

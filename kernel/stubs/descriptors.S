@@ -21,7 +21,6 @@
 .set VECTOR_NMI,     2
 .set VECTOR_BP,      3
 .set VECTOR_DF,      8
-.set VECTOR_GP,      13
 .set VECTOR_IRQ,     0x20       # of the first interrupt controller's first input
 .set GATE_RING0,     0x8e       # present 64-bit interrupt gate
 .set GATE_RING3,     0xee       # the same, and `int3` in ring 3 may use it

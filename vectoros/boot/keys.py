@@ -9,22 +9,16 @@ table 00006 at INT 16/AH=00; ECMA-48 and xterm for escape sequences.
 
 from __future__ import annotations
 
-_ROWS = (
-    (0x02, "1234567890-=", "!@#$%^&*()_+"),
-    (0x10, "qwertyuiop[]", "QWERTYUIOP{}"),
-    (0x1E, "asdfghjkl;'`", 'ASDFGHJKL:"~'),
-    (0x2B, "\\zxcvbnm,./", "|ZXCVBNM<>?"),
-    (0x39, " ", " "),
-)
-"""First scan code of a run of keys, and what they give without and with shift."""
+from vectoros.devices.us_layout import ascii_tables
 
-PLAIN: dict[int, int] = {0x01: 0x1B, 0x0E: 0x08, 0x0F: 0x09, 0x1C: 0x0D}
+_ALONE, _SHIFTED = ascii_tables()
+_ENTER, _TAB = {0x1C: 0x0D}, {0x0F: 0x00}
+"""Where a BIOS differs: Enter gives CR, and Shift with Tab nothing."""
+
+PLAIN: dict[int, int] = {code: char for code, char in enumerate(_ALONE) if char} | _ENTER
 """Character by scan code."""
 
-SHIFTED: dict[int, int] = {0x01: 0x1B, 0x0E: 0x08, 0x0F: 0x00, 0x1C: 0x0D}
-for _first, _plain, _shifted in _ROWS:
-    PLAIN |= {_first + number: ord(letter) for number, letter in enumerate(_plain)}
-    SHIFTED |= {_first + number: ord(letter) for number, letter in enumerate(_shifted)}
+SHIFTED: dict[int, int] = {code: char for code, char in enumerate(_SHIFTED) if char} | _ENTER | _TAB
 
 PAD, PAD_LAST = 0x47, 0x53
 PAD_DIGITS = b"789-456+1230."

@@ -103,24 +103,34 @@ rdtscp:
         mov     [rdx + ENV_RCX], rax
 rdtsc:
         mov     rax, [rdi + UC_CPU]
-        mov     rdx, [rax + CPU_ENV]
-        mov     rax, [rdx + ENV_RIP]
-        test    dword ptr [rdx + ENV_HFLAGS], HF_CS64
-        jnz     count
-        add     eax, dword ptr [rdx + ENV_CS_BASE]
-        sub     eax, dword ptr [rsi + ST_LAST_PC]
-        jmp     unretired
-count:
-        sub     rax, [rsi + ST_LAST_PC]
-unretired:
-        sub     rax, [rsi + ST_LAST_SIZE]               # minus what is charged and has not run
-        add     rax, [rsi + ST_DEADLINE]
-        sub     rax, [rsi + ST_BUDGET]
+        mov     r9, [rax + CPU_ENV]
+        mov     r11, rsi
+        call    tick_at_rip
         mov     ecx, eax
-        mov     [rdx + ENV_RAX], rcx
+        mov     [r9 + ENV_RAX], rcx
         shr     rax, 32
-        mov     [rdx + ENV_RDX], rax
+        mov     [r9 + ENV_RDX], rax
         mov     eax, 1
+        ret
+
+# tick_at_rip: rax <- the tick of the boundary before the instruction at RIP. r9 register
+# file, r11 state. Changes nothing else.
+tick_at_rip:
+        mov     rax, [r9 + ENV_RIP]
+        test    dword ptr [r9 + ENV_HFLAGS], HF_CS64
+        jnz     tick_wide
+        add     eax, dword ptr [r9 + ENV_CS_BASE]
+        sub     eax, dword ptr [r11 + ST_LAST_PC]
+        jmp     tick_offset
+tick_wide:
+        sub     rax, [r11 + ST_LAST_PC]
+tick_offset:                                    # in the block charged last
+        sub     rax, [r11 + ST_LAST_SIZE]       # minus what is charged and has not run
+        jbe     tick_charged
+        xor     eax, eax                        # not in that block: all that is charged has run
+tick_charged:
+        add     rax, [r11 + ST_DEADLINE]
+        sub     rax, [r11 + ST_BUDGET]
         ret
 
 # IN and OUT: Unicorn runs them at any privilege level, so the check is ours
@@ -172,24 +182,10 @@ check:
         test    eax, eax
         jz      denied
 
-# The way on to Python at r10, once ST_NOW is the tick of the boundary before the
-# instruction at RIP. r9 register file, r11 state. All arguments are as they came.
+# The way on to Python at r10, which finds the time in ST_NOW. r9 register file, r11
+# state. All arguments are as they came.
 granted:
-        mov     rax, [r9 + ENV_RIP]
-        test    dword ptr [r9 + ENV_HFLAGS], HF_CS64
-        jnz     granted_wide
-        add     eax, dword ptr [r9 + ENV_CS_BASE]
-        sub     eax, dword ptr [r11 + ST_LAST_PC]
-        jmp     granted_offset
-granted_wide:
-        sub     rax, [r11 + ST_LAST_PC]
-granted_offset:                                 # in the block charged last
-        sub     rax, [r11 + ST_LAST_SIZE]       # minus what is charged and has not run
-        jbe     granted_now
-        xor     eax, eax                        # not in that block: all that is charged has run
-granted_now:
-        add     rax, [r11 + ST_DEADLINE]
-        sub     rax, [r11 + ST_BUDGET]
+        call    tick_at_rip
         mov     [r11 + ST_NOW], rax
         jmp     r10
 denied:

@@ -158,7 +158,7 @@ NOTES: dict[str, Note] = {
         'ACPI 6.5, "INT 15H, E820H"',
     ),
     "int 22": Note(
-        "INT 16h looks whether a key was pressed, because a key opens the boot menu.",
+        "INT 16h asks whether a key was pressed: that is how a boot menu is opened.",
         "Ralf Brown's Interrupt List, INT 16h",
     ),
     "int 25": Note(
@@ -168,22 +168,21 @@ NOTES: dict[str, Note] = {
     ),
     # -- devices
     "port pic1": Note(
-        "The firmware programs the interrupt controllers: which vectors they answer with, and "
-        "which inputs are masked.",
+        "The interrupt controllers are programmed: which vectors they answer with, and which "
+        "inputs are masked.",
         "Intel 8259A data sheet, ICW1 to ICW4",
     ),
     "port pit": Note(
-        "The firmware programs the timer, which divides 1.193182 MHz down to the rate of its "
-        "interrupt.",
+        "The timer is programmed, which divides 1.193182 MHz down to the rate of its interrupt.",
         "Intel 8254 data sheet, modes 2 and 3",
     ),
     "port com1": Note(
-        "The firmware sets up the serial port, the console of this machine: 115200 baud, 8 "
-        "bits, no parity.",
+        "The serial port is used, the console of this machine; firmware sets it to 115200 "
+        "baud, 8 bits and no parity.",
         "National Semiconductor PC16550D data sheet",
     ),
     "port keyboard_control": Note(
-        "The firmware wakes the keyboard controller, a small computer of its own behind two ports.",
+        "The keyboard controller is spoken to, a small computer of its own behind two ports.",
         f"{AT}, keyboard controller",
     ),
     "port bios_gate": Note(
@@ -192,20 +191,22 @@ NOTES: dict[str, Note] = {
         "docs/reference/bios.md",
     ),
     "port ata": Note(
-        "The disk's command block is accessed: sector number and count, then a command.",
+        "The disk's command block is reached: sector number and count, then a command.",
         'ATA/ATAPI-6, "PIO data-in command protocol"',
     ),
     "port vbe": Note(
-        "The video adapter leaves text mode: the registers of its linear framebuffer are set.",
+        "The registers of the linear framebuffer are reached, by which the video adapter "
+        "leaves text mode.",
         'Bochs VBE "dispi" interface',
     ),
     "port debug_console": Note(
-        "The boot code writes a milestone to the debug console, a port that the host reads: that "
-        "is how the lines that begin with [boot] get their times.",
+        "A milestone goes to the debug console, a port that the host reads: each line that "
+        "comes through it gets the time of its end.",
         "Bochs, port E9h",
     ),
     "port rtc": Note(
-        "The firmware reads the real-time clock: it counts the day's seconds from there.",
+        "The real-time clock is read: the day's time comes from there, and in its CMOS memory "
+        "the machine's setup.",
         "Motorola MC146818 data sheet",
     ),
     "port system_control": Note(

@@ -89,7 +89,7 @@ class Watcher:
         self._rip = pc.cpu.regs.linear_rip  # at the last look
         pc.cpu.around = self
         pc.on_milestone(self._milestone)
-        pc.board.slice_ticks = STEP_TICKS
+        pc.board.watch_ticks = STEP_TICKS
         self._remember()
         self._event(f"mode {pc.cpu.regs.mode}", tick=pc.clock.now, place=self._before)
 
@@ -108,8 +108,8 @@ class Watcher:
             self._event("halt", tick=now, place=self._here())
         board, rip = self._pc.board, regs.linear_rip
         looping = abs(rip - self._rip) <= LOOP_BYTES
-        board.slice_ticks = (
-            min(2 * board.slice_ticks, LONGEST_STEP_TICKS) if looping else STEP_TICKS
+        board.watch_ticks = (
+            min(2 * board.watch_ticks, LONGEST_STEP_TICKS) if looping else STEP_TICKS
         )
         self._rip = rip
         self._remember()
