@@ -1,13 +1,15 @@
 """Which tests a plain ``pytest`` runs, and how hypothesis behaves here.
 
-A test that takes long runs only with ``--slow``. A test that needs another
-program runs wherever that program is installed; elsewhere the reason it was
-skipped names the Debian package. ``pytest -rs`` prints the reasons.
+A test that takes long runs only with ``--slow``, or when ``-m`` names a marker of
+it that says so: ``pytest -m linux``. A test that needs another program runs
+wherever that program is installed; elsewhere the reason it was skipped names the
+Debian package. ``pytest -rs`` prints the reasons.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 from hypothesis import settings
 
 OPT_IN = ("slow", "linux", "conformance")
-"""Markers whose tests run only with ``--slow``."""
+"""Markers whose tests run only when asked for: by ``--slow``, or by name with ``-m``."""
 
 PROGRAMS = {
     "qemu": ("qemu-system-x86_64", "qemu-system-x86"),
@@ -61,10 +63,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests that take long")
 
 
-def reason_to_skip(marker: str, *, slow: bool) -> str | None:
+def asked_for(config: pytest.Config) -> set[str]:
+    """Return which of :data:`OPT_IN` this run asked for."""
+    if config.getoption("--slow"):
+        return set(OPT_IN)
+    return set(OPT_IN) & set(re.findall(r"\w+", config.getoption("-m")))
+
+
+def reason_to_skip(marker: str) -> str | None:
     """Return why a test with ``marker`` cannot run here, or None if it can."""
-    if marker in OPT_IN and not slow:
-        return f"{marker}: run with --slow"
     if marker in PROGRAMS:
         program, package = PROGRAMS[marker]
         if shutil.which(program) is None:
@@ -74,9 +81,12 @@ def reason_to_skip(marker: str, *, slow: bool) -> str | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what this run did not ask for or this host cannot do."""
-    slow = bool(config.getoption("--slow"))
-    reasons = {name: reason_to_skip(name, slow=slow) for name in (*OPT_IN, *PROGRAMS)}
+    asked = asked_for(config)
+    reasons = {name: reason for name in PROGRAMS if (reason := reason_to_skip(name)) is not None}
     for item in items:
-        for name, reason in reasons.items():
-            if reason is not None and item.get_closest_marker(name) is not None:
-                item.add_marker(pytest.mark.skip(reason=reason))
+        markers = {marker.name for marker in item.iter_markers()}
+        if (opt_in := markers & set(OPT_IN)) and not opt_in & asked:
+            names = " or ".join(sorted(opt_in))
+            item.add_marker(pytest.mark.skip(reason=f"{names}: run with --slow, or name it in -m"))
+        for name in sorted(markers & set(reasons)):
+            item.add_marker(pytest.mark.skip(reason=reasons[name]))
