@@ -77,6 +77,14 @@ def test_help_loads_no_command() -> None:
     assert {name for name in loaded if name.startswith("vectoros.commands.")} == set()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which pages changed")
+def test_a_boot_loads_no_numpy() -> None:
+    image = str(Path(__file__).parents[1] / "images" / "dev.img")
+    loaded = modules_after("boot", image, "--until", "vectoros> ", "--serial", "null")
+    assert "vectoros.api" in loaded
+    assert "numpy" not in loaded, "it takes longer to load than the machine to boot"
+
+
 def test_help_lists_every_command_with_the_first_line_of_its_manual(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -111,6 +111,15 @@ class EveryRam(RuleBasedStateMachine):
             self.check_changed(ram.replace(pages), bytes(self.model), data)
         self.model[:] = data
 
+    @rule(first=PAGE, count=st.integers(0, PAGES))
+    def look(self, first: int, count: int) -> None:
+        end = min(first + count, PAGES)
+        pages = [self.model[at * PAGE_SIZE : (at + 1) * PAGE_SIZE] for at in range(PAGES)]
+        for ram in self.rams:
+            used = ram.pages_in_use(first, end)
+            assert used == [at for at in ram.pages_in_use(0, PAGES) if first <= at < end]
+            assert {at for at in range(first, end) if any(pages[at])} <= set(used)
+
     def check_changed(self, changed: list[int], before: bytes, after: bytes) -> None:
         assert changed == sorted(set(changed))
         for page in range(PAGES):

@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from vectoros import report, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
@@ -36,12 +36,14 @@ from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
 from vectoros.mouse import Mouse
 from vectoros.pc import Milestone, Pc
-from vectoros.screen import Screen
 from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot, SnapshotError
 from vectoros.symbol_map import SymbolMap
 from vectoros.trace import Tracer
 from vectoros.units import format_ticks, parse_duration, ticks_for
+
+if TYPE_CHECKING:
+    from vectoros.screen import Screen
 
 
 class ExpectError(AssertionError):
@@ -196,6 +198,8 @@ class Machine:
     @property
     def screen(self) -> Screen:
         """What the display shows: its pixels, or its text."""
+        from vectoros.screen import Screen  # loads numpy, which takes as long as a boot
+
         pc = self._pc
         return Screen(pc.memory, pc.vga, pc.vbe, pc.clock)
 

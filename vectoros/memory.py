@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from vectoros.errors import ConfigError, hold
 from vectoros.layout import Area
 from vectoros.ram import PageNumbers, Ram, make_ram
@@ -129,6 +127,8 @@ class Memory:
 
     def physical_pages(self, pages: Sequence[int] | PageNumbers) -> list[int]:
         """Return the physical page numbers of ``pages`` of the store, such as it says changed."""
+        import numpy as np  # here, and not above: see vectoros/ram.py
+
         numbers = np.asarray(pages, dtype=np.int64)
         starts = [window.offset // PAGE_SIZE for window in self.windows]
         bases = np.array([window.area.base // PAGE_SIZE for window in self.windows])

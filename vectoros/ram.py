@@ -17,10 +17,14 @@ differ, the next checkpoint makes a new one (:data:`REBASE_PAGES`).
 :class:`ArrayRam` works everywhere: it finds changed pages by comparing.
 :class:`vectoros.ram_linux.MemfdRam` does the same with the page tables of the
 host's own MMU, which costs a tenth.
+
+numpy is loaded where it is used: it takes as long as a boot, and most runs take
+no checkpoint.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import mmap
 import struct
@@ -28,16 +32,18 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
-
-import numpy as np
-import numpy.typing as npt
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from vectoros.errors import UsageError, hold
 from vectoros.units import MIB, PAGE_SIZE
 
-Bytes = npt.NDArray[np.uint8]
-PageNumbers = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Bytes: TypeAlias = "npt.NDArray[np.uint8]"
+PageNumbers: TypeAlias = "npt.NDArray[np.int64]"
 
 REBASE_PAGES = 1024
 """Pages that may differ from the base before the next checkpoint makes a new one.
@@ -90,10 +96,20 @@ class Ram(ABC, Generic[B]):
         self.size = size
         self._mapping = mmap.mmap(-1, size, **_lazy_flags())
         self.view = memoryview(self._mapping)
-        self.array: Bytes = np.frombuffer(self._mapping, dtype=np.uint8)
-        self.address = int(self.array.ctypes.data)
-        self._pages: Bytes = self.array.reshape(-1, PAGE_SIZE)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._mapping))
         self._base = base
+
+    @cached_property
+    def array(self) -> Bytes:
+        """The mapping, as numpy sees it."""
+        import numpy as np
+
+        return np.frombuffer(self._mapping, dtype=np.uint8)
+
+    @cached_property
+    def _pages(self) -> Bytes:
+        """The mapping, a row a page."""
+        return self.array.reshape(-1, PAGE_SIZE)
 
     @abstractmethod
     def dirty(self) -> PageNumbers:
@@ -121,6 +137,8 @@ class Ram(ABC, Generic[B]):
 
     def restore(self, checkpoint: RamCheckpoint) -> PageNumbers:
         """Take ``checkpoint``'s contents; return the pages that may have changed."""
+        import numpy as np
+
         theirs, ours = checkpoint.base, self._base
         hold(type(theirs) is type(ours), "a checkpoint of another kind of RAM")
         hold(theirs.size == self.size, "a checkpoint of RAM of another size")
@@ -154,8 +172,12 @@ class Ram(ABC, Generic[B]):
 
     def pages_in_use(self, first: int, end: int) -> list[int]:
         """Return, in order, the pages from ``first`` to ``end`` - 1 that may not be all zero."""
-        pages = {*self._base.digests, *self.dirty().tolist()}
-        return sorted(page for page in pages if first <= page < end)
+        found = {page for page in self._base.digests if first <= page < end}
+        return sorted(found.union(self._dirty_between(first, end)))
+
+    def _dirty_between(self, first: int, end: int) -> list[int]:
+        """Return those of :meth:`dirty` from ``first`` to ``end`` - 1."""
+        return [page for page in self.dirty().tolist() if first <= page < end]
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the list of (page number, page digest)."""
@@ -188,11 +210,15 @@ class ArrayRam(Ram[ArrayBase]):
 
     def __init__(self, size: int) -> None:
         """Map ``size`` bytes, all zero."""
+        import numpy as np
+
         zeros = np.zeros((size // PAGE_SIZE, PAGE_SIZE), dtype=np.uint8)
         super().__init__(size, ArrayBase(zeros, {}))
 
     def dirty(self) -> PageNumbers:
         """Return, in order, the pages that differ from the base."""
+        import numpy as np
+
         # Words, not bytes: comparing takes a quarter of the time.
         mine, base = self._pages.view(np.uint64), self._base.pages.view(np.uint64)
         return np.flatnonzero((mine != base).any(axis=1))

@@ -11,10 +11,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import struct
 import weakref
 from collections.abc import Iterator, Mapping
-
-import numpy as np
 
 from vectoros.errors import hold
 from vectoros.ram import Base, PageNumbers, Ram
@@ -30,9 +29,8 @@ _MANY_RUNS = 32
 """Calls of madvise above which one for all is cheaper: each costs as much as three copies."""
 
 _PAGEMAP_ENTRY_BYTES = 8
-_PAGEMAP_PRESENT = np.uint64(1 << 63)
-_PAGEMAP_SWAPPED = np.uint64(1 << 62)
-_PAGEMAP_FILE = np.uint64(1 << 61)  # still the file's page: never stored to
+_PAGEMAP_EXISTS = 3 << 62  # present, or swapped out
+_PAGEMAP_FILE = 1 << 61  # still the file's page: never stored to
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -80,23 +78,35 @@ class MemfdRam(Ram[FileBase]):
         try:
             probe = MemfdRam(3 * PAGE_SIZE)
             probe.view[PAGE_SIZE] = probe.view[0] + 1
-            return list(probe.dirty()) == [1]
+            return probe._dirty_between(0, 3) == [1]
         except OSError:
             return False
 
     def dirty(self) -> PageNumbers:
         """Return, in order, the pages that were stored to since they equalled the base."""
-        size = self.size // PAGE_SIZE * _PAGEMAP_ENTRY_BYTES
+        import numpy as np
+
+        entries = np.frombuffer(self._pagemap(0, self.size // PAGE_SIZE), dtype=np.uint64)
+        exists = entries & np.uint64(_PAGEMAP_EXISTS)
+        return np.flatnonzero((exists != 0) & (entries & np.uint64(_PAGEMAP_FILE) == 0))
+
+    def _dirty_between(self, first: int, end: int) -> list[int]:
+        # Without numpy: a boot clears the framebuffer, and takes as long as to load it.
+        entries = struct.unpack(f"<{end - first}Q", self._pagemap(first, end))
+        return [page for page, entry in enumerate(entries, first) if _is_copied(entry)]
+
+    def _pagemap(self, first: int, end: int) -> bytes:
+        """Return the page map's entries for the pages from ``first`` to ``end`` - 1."""
+        size = (end - first) * _PAGEMAP_ENTRY_BYTES
         # Opened each time, because a file that a fork inherits shows the parent's pages.
         pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            raw = os.pread(pagemap, size, self.address // PAGE_SIZE * _PAGEMAP_ENTRY_BYTES)
+            page = self.address // PAGE_SIZE + first
+            raw = os.pread(pagemap, size, page * _PAGEMAP_ENTRY_BYTES)
         finally:
             os.close(pagemap)
         hold(len(raw) == size, "the host's page map ended early")
-        entries = np.frombuffer(raw, dtype=np.uint64)
-        exists = entries & (_PAGEMAP_PRESENT | _PAGEMAP_SWAPPED)
-        return np.flatnonzero((exists != 0) & (entries & _PAGEMAP_FILE == 0))
+        return raw
 
     def _copy(self, changed: PageNumbers, digests: Mapping[int, bytes]) -> FileBase:
         base = FileBase(self.size, digests)
@@ -127,6 +137,10 @@ class MemfdRam(Ram[FileBase]):
         if where != self.address:
             raise _failure("mmap")
         self._base = base
+
+
+def _is_copied(entry: int) -> bool:
+    return bool(entry & _PAGEMAP_EXISTS) and not entry & _PAGEMAP_FILE
 
 
 def _runs(pages: list[int]) -> Iterator[tuple[int, int]]:

@@ -15,15 +15,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from vectoros.api import Machine
 from vectoros.board import Reason, StopRequest
 from vectoros.console import KEYS, PATIENCE_S, Input, Keyboard, Output, RawTerminal
-from vectoros.display.terminal import TerminalDisplay
 from vectoros.events import NEVER
 from vectoros.messages import HINT, say
 from vectoros.pacing import Pacer, SliceLength
 from vectoros.units import MIB
+
+if TYPE_CHECKING:
+    from vectoros.display.terminal import TerminalDisplay
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 UNLIMITED = NEVER - 1

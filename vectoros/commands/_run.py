@@ -25,8 +25,6 @@ from vectoros.commands._options import (
     open_output,
 )
 from vectoros.console import Input, Output
-from vectoros.display.png import png
-from vectoros.display.terminal import TerminalDisplay
 from vectoros.errors import UsageError
 from vectoros.explain.narrator import Narrator
 from vectoros.files import write_atomic
@@ -82,6 +80,8 @@ def run(make: Callable[[], Machine], options: RunOptions) -> int:
         outcome = _run(machine, options)
         ended = time.perf_counter()
         if options.display.path is not None:
+            from vectoros.display.png import png  # loads numpy, as the terminal below
+
             write_atomic(options.display.path, png(machine.screen.pixels()))
         if options.report is not None:
             report = _report(machine, outcome, ended - started)
@@ -131,6 +131,8 @@ def _run(machine: Machine, options: RunOptions) -> Outcome:
         display = None
         if options.display.kind == "terminal":
             source = Input(None if sys.stdin is None else STDIN)
+            from vectoros.display.terminal import TerminalDisplay
+
             display = TerminalDisplay(machine.screen, machine.keyboard, STDOUT)
         narrator = _narrator(machine, output, options.serial) if options.explain else None
         session = Session(
