@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-OPT_IN = ("slow", "linux", "conformance")
+OPT_IN = ("slow", "linux")
 """Markers whose tests run only with ``--slow``."""
 
 PROGRAMS = {
