@@ -1,4 +1,4 @@
-# macros.S -- the words in which subjects are written. /conformance.md of the docs explains them.
+# macros.S -- the words in which subjects are written.
 
 # SUBJECT NAME: first line of a subject.
 .macro SUBJECT name
