@@ -92,5 +92,9 @@ def _on_qemu(program: Subject) -> tuple[str, str]:
         except subprocess.TimeoutExpired as late:
             return (late.stdout or b"").decode(errors="replace"), f"no end in {PATIENCE_S} s"
     statuses = [status << 1 | 1 for status in EXIT_STATUSES]  # as isa-debug-exit has it
-    end = "" if done.returncode in statuses else f"status {done.returncode}: {done.stderr.decode()}"
+    end = (
+        ""
+        if done.returncode in statuses
+        else f"status {done.returncode} {done.stderr.decode()}".rstrip()
+    )
     return done.stdout.decode(errors="replace"), end

@@ -92,6 +92,7 @@
 .set ES,     28
 .set FS,     29
 .set GS,     30
+.set IP,     31                         # RIP itself, where it is in no code of ours
 .set COUNT,  0x1000                     # how many events there were
 .set EVENT_BYTES, 256
 .set EVENT_COUNT, 8
@@ -114,6 +115,7 @@
 .set ST_MARK,     0x18
 .set ST_SEEN,     0x1c                  # bit 0: a WANT VECTOR, bit 1: a WANT COUNT
 .set ST_FAILED,   0x20
+.set ST_OTHER,    0x24                  # bit n: event n is not the one wanted
 .set ST_GDTR,     0x28                  # of home, for LGDT in any mode
 .set ST_SAVED,    0x38                  # room for a register
 .set ST_FIELD,    0x40

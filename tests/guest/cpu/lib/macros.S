@@ -198,3 +198,71 @@ v86.\@:
         POKED   GDT + (\selector) / 8 * 8, \low
         POKED   GDT + (\selector) / 8 * 8 + 4, \high
 .endm
+
+# FAULT64 NAME, SETUP, BODY, VECTOR, ERROR, RIP: two cases, NAME.64.ring0 and NAME.64.ring3.
+# SETUP (in ring 0) and BODY are names of macros; BODY has a MARK, leaves the stack as it was,
+# and ends with an event whose whole frame is compared. FAULT32 is the same in 32-bit code,
+# FAULT has all four, FAULT_COMPAT is ring 3 of compatibility mode.
+.macro NOTHING
+.endm
+.macro WANT_FRAME vector, error, rip, cs, ss, rsp, frame, hss
+WANT VECTOR, \vector
+WANT ERROR, \error
+WANT RIP, \rip
+WANT CS, \cs
+WANT SS, \ss
+WANT RSP, \rsp
+WANT FRAME, \frame
+WANT HSS, \hss
+.endm
+.macro FAULT64 name, setup, body, vector, error, rip
+CASE64 \name.64.ring0
+        \setup
+        \body
+WANT_FRAME \vector, \error, \rip, CODE64, DATA, STACK_TOP, STACK_TOP, DATA
+CASE64 \name.64.ring3
+        \setup
+        TO_RING3_64 0
+        \body
+WANT_FRAME \vector, \error, \rip, CODE64_3, DATA_3, STACK3_TOP, RSP0_TOP, 0
+.endm
+.macro FAULT32 name, setup, body, vector, error, rip
+CASE32 \name.32.ring0
+        \setup
+        \body
+WANT_FRAME \vector, \error, \rip, CODE32, DATA, STACK_TOP, STACK_TOP, DATA
+CASE32 \name.32.ring3
+        \setup
+        TO_RING3_32 0
+        \body
+WANT_FRAME \vector, \error, \rip, CODE32_3, DATA_3, STACK3_TOP, RSP0_TOP, DATA
+.endm
+.macro FAULT_COMPAT name, setup, body, vector, error, rip
+CASE64 \name.compat.ring3
+        \setup
+        TO_COMPAT_64 CODE32_3, DATA_3, 0
+        \body
+WANT_FRAME \vector, \error, \rip, CODE32_3, DATA_3, STACK3_TOP, RSP0_TOP, 0
+.endm
+.macro FAULT name, setup, body, vector, error, rip
+        FAULT64 \name, \setup, \body, \vector, \error, \rip
+        FAULT32 \name, \setup, \body, \vector, \error, \rip
+.endm
+.macro FAULT64_RING3 name, setup, body, vector, error, rip
+CASE64 \name.64.ring3
+        \setup
+        TO_RING3_64 0
+        \body
+WANT_FRAME \vector, \error, \rip, CODE64_3, DATA_3, STACK3_TOP, RSP0_TOP, 0
+.endm
+.macro FAULT32_RING3 name, setup, body, vector, error, rip
+CASE32 \name.32.ring3
+        \setup
+        TO_RING3_32 0
+        \body
+WANT_FRAME \vector, \error, \rip, CODE32_3, DATA_3, STACK3_TOP, RSP0_TOP, DATA
+.endm
+.macro FAULT_RING3 name, setup, body, vector, error, rip
+        FAULT64_RING3 \name, \setup, \body, \vector, \error, \rip
+        FAULT32_RING3 \name, \setup, \body, \vector, \error, \rip
+.endm

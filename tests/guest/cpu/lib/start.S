@@ -149,10 +149,21 @@ report.mark:
         mov     [STATE + ST_MARK], eax
         add     ebp, 8
         jmp     report.row
+# Of an event that is not the one wanted, only the vector is compared.
 report.want:
         mov     eax, [ebp + 4]
+        cmp     eax, COUNT
+        je      report.compare
+        mov     ecx, eax
+        shr     ecx, 5
+        bt      [STATE + ST_OTHER], ecx
+        jc      report.skip
+report.compare:
         call    get_field
         call    compare_row
+        jmp     report.row
+report.skip:
+        add     ebp, 24
         jmp     report.row
 report.mem:
         mov     dword ptr [STATE + ST_FIELD], TAG_MEM << 16
@@ -201,6 +212,12 @@ get_field.other:
         and     ecx, 31
         cmp     ecx, RIP
         je      get_field.rip
+        cmp     ecx, IP
+        je      get_field.ip
+        ret
+get_field.ip:
+        mov     eax, [EVENTS + ebx * 8 + (RIP - IP) * 8]
+        mov     edx, [EVENTS + ebx * 8 + (RIP - IP) * 8 + 4]
         ret
 get_field.count:
         or      dword ptr [STATE + ST_SEEN], 2
@@ -228,10 +245,16 @@ get_field.code16:
 get_field.paragraph:
         shl     ecx, 4
 get_field.subtract:
-        add     eax, ecx
-        adc     edx, 0
-        sub     eax, [STATE + ST_MARK]
-        sbb     edx, 0
+        add     ecx, eax
+        sub     ecx, [STATE + ST_MARK]
+        lea     ebx, [ecx + 0x8000]
+        cmp     ebx, 0x10000
+        jae     get_field.far           # of no use as a distance: RIP itself
+        test    edx, edx
+        jnz     get_field.far
+        mov     eax, ecx
+        cdq
+get_field.far:
         ret
 
 # compare_row: edx:eax with the mask and value of the row at ebp; ebp to the next row.
@@ -264,6 +287,12 @@ compare.differ:
         mov     esi, text.comma
 compare.first:
         call    print
+        mov     ecx, [STATE + ST_FIELD]
+        test    ecx, COUNT | 31         # VECTOR is 0
+        jnz     compare.show
+        shr     ecx, 5
+        bts     [STATE + ST_OTHER], ecx
+compare.show:
         call    print_field
         mov     esi, text.got
         call    print
@@ -320,7 +349,7 @@ field_names:                            # eight bytes each
         .ascii  "rax\0\0\0\0\0rcx\0\0\0\0\0rdx\0\0\0\0\0rbx\0\0\0\0\0rbp\0\0\0\0\0rsi\0\0\0\0\0"
         .ascii  "rdi\0\0\0\0\0r8\0\0\0\0\0\0r9\0\0\0\0\0\0r10\0\0\0\0\0r11\0\0\0\0\0r12\0\0\0\0\0"
         .ascii  "r13\0\0\0\0\0r14\0\0\0\0\0r15\0\0\0\0\0ds\0\0\0\0\0\0es\0\0\0\0\0\0fs\0\0\0\0\0\0"
-        .ascii  "gs\0\0\0\0\0\0"
+        .ascii  "gs\0\0\0\0\0\0ip\0\0\0\0\0\0"
 .section cases
 case_table:
 .section text
