@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-OPT_IN = ("slow", "linux", "conformance")
+OPT_IN = ("slow", "linux")
 """Markers whose tests run only when asked for: by ``--slow``, or by name with ``-m``."""
 
 PROGRAMS = {

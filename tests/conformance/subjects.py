@@ -1,0 +1,73 @@
+"""Conformance programs: which there are, and how one is put together.
+
+A subject is ``tests/guest/cpu/NAME.S``, assembled with the library in ``lib/`` to a
+flat multiboot image. Where its cases are rows of a table rather than text,
+``tests/conformance/tables/NAME.py`` makes the text: its ``SOURCE`` follows the subject's.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vectoros.assembler import Program, Source, assemble_sources
+
+FOLDER = Path(__file__).parents[1] / "guest" / "cpu"
+TABLES = Path(__file__).parent / "tables"
+BEFORE = ("layout", "macros", "start", "print", "enter", "catch", "home")
+AFTER = ("end",)
+ORIGIN = 0x10000
+"""As lib/layout.S has it."""
+
+END = 0x60000
+"""Where the page tables of lib/layout.S begin: no image may reach so far."""
+
+SEGMENT_END = ORIGIN + 0x10000
+"""16-bit code must lie below."""
+
+_CASE = "case."
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A program, ready to run, and what it is to report on."""
+
+    name: str
+    program: Program
+    cases: tuple[str, ...]
+    """Names without the subject's, in the order in which they run."""
+
+
+def names() -> list[str]:
+    """Return the name of every subject."""
+    return sorted(path.stem for path in FOLDER.glob("*.S"))
+
+
+@functools.cache
+def subject(name: str) -> Subject:
+    """Assemble the subject called ``name``."""
+    program = assemble_sources(list(_sources(name)), origin=ORIGIN, bits=32)
+    end = program.origin + len(program.code)
+    if end > END:
+        raise ValueError(f"{name}: its image ends at {end:#x}, and must end by {END:#x}")
+    found = {label: at for label, at in program.symbols.items() if label.startswith(_CASE)}
+    cases = tuple(label.removeprefix(_CASE) for label in sorted(found, key=found.__getitem__))
+    return Subject(name, program, cases)
+
+
+def _sources(name: str) -> Iterator[Source]:
+    for part in BEFORE:
+        yield _read(FOLDER / "lib" / f"{part}.S")
+    yield _read(FOLDER / f"{name}.S")
+    if (TABLES / f"{name}.py").exists():
+        table = importlib.import_module(f"tests.conformance.tables.{name}")
+        yield Source(f"tables/{name}.py", table.SOURCE)
+    for part in AFTER:
+        yield _read(FOLDER / "lib" / f"{part}.S")
+
+
+def _read(path: Path) -> Source:
+    return Source(path.relative_to(FOLDER).as_posix(), path.read_text(encoding="utf-8"))
