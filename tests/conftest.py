@@ -1,13 +1,14 @@
 """Which tests a plain ``pytest`` runs, and how hypothesis behaves here.
 
-A test that takes long runs only with ``--slow``. A test that needs another
-program runs wherever that program is installed; elsewhere the reason it was
-skipped names the Debian package. ``pytest -rs`` prints the reasons.
+A test that takes long runs only with ``--slow``, or if ``-m`` asks for its marker. A
+test that needs another program or file runs wherever that is installed; elsewhere the
+reason it was skipped names the Debian package. ``pytest -rs`` prints the reasons.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 OPT_IN = ("slow", "linux", "conformance")
-"""Markers whose tests run only with ``--slow``."""
+"""Markers whose tests run only with ``--slow`` or if ``-m`` names one of them."""
 
 PROGRAMS = {
     "qemu": ("qemu-system-x86_64", "qemu-system-x86"),
@@ -26,6 +27,14 @@ PROGRAMS = {
     "binutils": ("readelf", "binutils"),
 }
 """Markers whose tests need a program: its name, and the Debian package that has it."""
+
+FILES = {
+    "linux": (
+        (Path("/boot"), "vmlinuz-*-cloud-amd64", "linux-image-cloud-amd64"),
+        (Path("/bin"), "busybox", "busybox-static"),
+    ),
+}
+"""Markers whose tests need files: folder, pattern, and the Debian package that has them."""
 
 # No deadline: it would measure the host. The same examples each time under CI,
 # so that a red run can be run again; fresh ones at home, so that bugs are found.
@@ -69,12 +78,20 @@ def reason_to_skip(marker: str, *, slow: bool) -> str | None:
         program, package = PROGRAMS[marker]
         if shutil.which(program) is None:
             return f"{marker}: {program} not found; install the Debian package {package}"
+    for folder, pattern, package in FILES.get(marker, ()):
+        if not any(folder.glob(pattern)):
+            return f"{marker}: no {folder / pattern}; install the Debian package {package}"
     return None
+
+
+def asks_for_slow(expression: str) -> bool:
+    """Whether an expression for ``-m`` names a marker of :data:`OPT_IN` as one to run."""
+    return any(re.search(rf"(?<!not )\b{name}\b", expression) for name in OPT_IN)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what this run did not ask for or this host cannot do."""
-    slow = bool(config.getoption("--slow"))
+    slow = bool(config.getoption("--slow")) or asks_for_slow(config.getoption("-m"))
     reasons = {name: reason_to_skip(name, slow=slow) for name in (*OPT_IN, *PROGRAMS)}
     for item in items:
         for name, reason in reasons.items():

@@ -38,9 +38,9 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 export HOME=/ PS1='{PROMPT}'
 echo '{READY}'
-exec setsid cttyhack sh
+while :; do setsid cttyhack sh; done
 """
-"""Its first program: a shell on the console, which can stop and continue jobs."""
+"""Its first program: a shell on the console. Only a child of this process can stop its jobs."""
 
 
 @dataclass(frozen=True, slots=True)
