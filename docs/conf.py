@@ -45,6 +45,7 @@ myst_substitutions = {
     ),
     "memory": markdown_table(AREA_HEADER, map(area_row, layout.MEMORY)),
     "machine_info": f"`{layout.MACHINE_INFO:#x}`",
+    "handover": f"`{layout.HANDOVER.base:#x}` to `{layout.HANDOVER.last:#x}`",
     "irqs": markdown_table(IRQ_HEADER, (irq_row(*item) for item in layout.IRQS.items())),
     "boot_sector": f"`{layout.BOOT_SECTOR:#x}`",
     "low_memory_end": f"`{layout.LOW_MEMORY_END:#x}`",

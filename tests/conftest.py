@@ -1,9 +1,9 @@
 """Which tests a plain ``pytest`` runs, and how hypothesis behaves here.
 
 A test that takes long runs only with ``--slow``, or when ``-m`` names a marker of
-it that says so: ``pytest -m linux``. A test that needs another program runs
-wherever that program is installed; elsewhere the reason it was skipped names the
-Debian package. ``pytest -rs`` prints the reasons.
+it that says so: ``pytest -m linux``. A test that needs another program or file runs
+wherever that is installed; elsewhere the reason it was skipped names the Debian
+package. ``pytest -rs`` prints the reasons.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ PROGRAMS = {
     "binutils": ("readelf", "binutils"),
 }
 """Markers whose tests need a program: its name, and the Debian package that has it."""
+
+FILES = {
+    "linux": (
+        (Path("/boot"), "vmlinuz-*-cloud-amd64", "linux-image-cloud-amd64"),
+        (Path("/bin"), "busybox", "busybox-static"),
+    ),
+}
+"""Markers whose tests need files: folder, pattern, and the Debian package that has them."""
 
 # No deadline: it would measure the host. The same examples each time under CI,
 # so that a red run can be run again; fresh ones at home, so that bugs are found.
@@ -76,13 +84,17 @@ def reason_to_skip(marker: str) -> str | None:
         program, package = PROGRAMS[marker]
         if shutil.which(program) is None:
             return f"{marker}: {program} not found; install the Debian package {package}"
+    for folder, pattern, package in FILES.get(marker, ()):
+        if not any(folder.glob(pattern)):
+            return f"{marker}: no {folder / pattern}; install the Debian package {package}"
     return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what this run did not ask for or this host cannot do."""
     asked = asked_for(config)
-    reasons = {name: reason for name in PROGRAMS if (reason := reason_to_skip(name)) is not None}
+    needs = (*PROGRAMS, *FILES)
+    reasons = {name: reason for name in needs if (reason := reason_to_skip(name)) is not None}
     for item in items:
         markers = {marker.name for marker in item.iter_markers()}
         if (opt_in := markers & set(OPT_IN)) and not opt_in & asked:

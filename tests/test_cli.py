@@ -116,7 +116,7 @@ def test_without_arguments_there_is_help_on_standard_error_and_status_2(
     ("arguments", "sentence"),
     [
         (["bot"], "No such command 'bot'"),
-        (["boot"], "Missing argument 'IMAGE'"),
+        (["boot"], "there is nothing to boot: give an IMAGE, or --kernel FILE"),
         (["boot", "--tcp", "x"], "No such option"),
         (["boot", "a", "b"], "Got unexpected extra argument (b)"),
         (["boot", "a", "--pace", "slow"], "'slow' is not one of 'real', 'max'"),

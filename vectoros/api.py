@@ -18,15 +18,23 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
-from vectoros import report, snapshot, snapshot_file, symbol_map
+from vectoros import report, saved_files, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
 from vectoros.boot import native
 from vectoros.boot.bios import Bios
 from vectoros.boot.boot_sector import BootSector
+from vectoros.boot.kernel_file import kernel_firmware
 from vectoros.clock import Clock
-from vectoros.config import RTC_START, Config, memory_size, rtc_start
+from vectoros.config import (
+    KERNEL_MEMORY,
+    RTC_START,
+    Config,
+    host_file,
+    memory_size,
+    rtc_start,
+)
 from vectoros.cpu.registers import Registers
 from vectoros.crash import Crash, crash_of
 from vectoros.disk import DiskImage
@@ -35,9 +43,9 @@ from vectoros.explain.watcher import Event, Watcher
 from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
 from vectoros.mouse import Mouse
-from vectoros.pc import Milestone, Pc
+from vectoros.pc import Firmware, Milestone, Pc
 from vectoros.serial_port import Watch
-from vectoros.snapshot import Snapshot, SnapshotError
+from vectoros.snapshot import Snapshot
 from vectoros.symbol_map import SymbolMap
 from vectoros.trace import Tracer
 from vectoros.units import format_ticks, parse_duration, ticks_for
@@ -100,10 +108,11 @@ class Machine:
         """Switch on the machine that ``config`` describes, with ``disk`` in its drive.
 
         The CPU stands at the reset vector, before the BIOS; or, if the machine is to
-        have none, in real mode at 0000:7C00, where a BIOS would have put the boot sector.
+        have none, in real mode at 0000:7C00, where a BIOS would have put the boot sector;
+        or at the entry point of a kernel file.
         """
         config = config or Config()
-        self._pc = Pc(config, disk, Bios() if config.firmware else BootSector())
+        self._pc = Pc(config, disk, _firmware(config))
         native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
         self.serial = Serial(self, self._pc)
@@ -143,29 +152,58 @@ class Machine:
         return cls(config, disk)
 
     @classmethod
+    def from_kernel(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        initrd: str | os.PathLike[str] | None = None,
+        disk: str | os.PathLike[str] | None = None,
+        memory: int | str = KERNEL_MEMORY,
+        engine: str = "auto",
+        rtc: datetime | str = RTC_START,
+        reboot: bool = True,
+        append: str = "",
+    ) -> Self:
+        """Return a machine about to start the kernel file at ``path``, without a BIOS.
+
+        It is a Linux kernel (bzImage), which finds ``initrd`` in memory, or an ELF64
+        executable (docs/reference/kernel-files.md). ``append`` is its command line;
+        the image at ``disk`` is only a disk. A reset starts the same kernel again.
+        """
+        config = Config(
+            memory=memory_size(memory),
+            engine=engine,
+            rtc=rtc_start(rtc),
+            reboot=reboot,
+            append=append,
+            firmware=False,
+            kernel=host_file(path),
+            initrd=None if initrd is None else host_file(initrd),
+        )
+        return cls(config, None if disk is None else DiskImage(disk))
+
+    @classmethod
     def from_snapshot(
         cls,
         path: str | os.PathLike[str],
         *,
         disk: str | os.PathLike[str] | None = None,
+        kernel: str | os.PathLike[str] | None = None,
+        initrd: str | os.PathLike[str] | None = None,
         engine: str = "auto",
         reboot: bool = True,
     ) -> Self:
         """Return the machine that :meth:`save` wrote to ``path``, as it was then.
 
-        Its disk image is read where it was, or at ``disk``; another one is refused.
+        Its disk image is read where it was, or at ``disk``; another one is refused. So
+        it is with its kernel file and its initrd, which a reset needs again.
         """
         saved = snapshot_file.load(path)
-        memory = cast(int, saved.fingerprint["memory"])  # as load() has checked
+        config = saved_files.config_of(saved, engine, reboot, kernel, initrd)
         try:
-            append = cast(str, saved.fingerprint["command_line"])
-            firmware = cast(bool, saved.fingerprint["firmware"])
-            config = Config(
-                memory=memory, engine=engine, reboot=reboot, append=append, firmware=firmware
-            )
+            machine = cls(config, saved_files.disk_of(saved, disk))
         except UsageError as reason:
             raise BadFileError(path, f"is of no machine that can be built: {reason}") from None
-        machine = cls(config, _disk_of(saved, path, disk))
         try:
             machine.restore(saved)
         except BaseException:
@@ -322,11 +360,9 @@ class Machine:
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the machine as it is now to the file at ``path``; return its size in bytes."""
-        saved, disk = self.snapshot(), self._pc.disk
-        if disk is not None:
-            where = [os.path.abspath(disk.path), disk.sha256]
-            saved = replace(saved, history={**saved.history, "disk": where})
-        return snapshot_file.save(saved, path)
+        saved = self.snapshot()
+        history = saved.history | saved_files.places(self._pc)
+        return snapshot_file.save(replace(saved, history=history), path)
 
     # -- the end -------------------------------------------------------------
 
@@ -348,22 +384,11 @@ class Machine:
         self.close()
 
 
-def _disk_of(
-    saved: Snapshot, path: str | os.PathLike[str], disk: str | os.PathLike[str] | None
-) -> DiskImage | None:
-    """Return the disk image that belongs to ``saved``; refuse ``disk`` if it is another one."""
-    if saved.history["disk"] is None:
-        if disk is not None:
-            raise SnapshotError(f"{os.fspath(path)}: was saved without a disk, so it takes none")
-        return None
-    where, digest = saved.history["disk"]
-    image = DiskImage(where if disk is None else disk)
-    if image.sha256 != digest:
-        raise SnapshotError(
-            f"{os.fspath(path)}: needs the disk image with SHA-256 {digest:.16}..., "
-            f"and {image.path} has {image.sha256:.16}..."
-        )
-    return image
+def _firmware(config: Config) -> Firmware:
+    """Return what the machine that ``config`` describes starts with."""
+    if config.kernel is not None:
+        return kernel_firmware(config.kernel, config.append, config.initrd)
+    return Bios() if config.firmware else BootSector()
 
 
 def _ticks(duration: str | int) -> int:

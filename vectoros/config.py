@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from vectoros.errors import UsageError
+from vectoros.files import HostFile
 from vectoros.layout import MAXIMUM_RAM, MINIMUM_RAM
-from vectoros.machine_info import check_command_line
+from vectoros.machine_info import COMMAND_LINE_SIZE, check_command_line
 from vectoros.units import MIB, PAGE_SIZE, parse_size
 
 ENGINES = ("auto", "fast", "portable")
@@ -18,6 +20,12 @@ RTC_START = datetime(2026, 1, 1)
 
 Fixed, as a run must not depend on the day of the host.
 """
+
+KERNEL_COMMAND_LINE_SIZE = 2048
+"""Bytes of room for the command line of a kernel file, a zero included (Linux's limit)."""
+
+KERNEL_MEMORY = "256M"
+"""RAM of a machine with a kernel file, unless told otherwise: Linux wants 96M at least."""
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?Z?")
 
@@ -39,10 +47,16 @@ class Config:
     """Whether the machine goes on when the guest resets it. If not, that is a stop."""
 
     append: str = ""
-    """The command line: text for the guest, in the machine-info page."""
+    """The command line: text for the kernel file if there is one, else in the machine-info page."""
 
     firmware: bool = True
     """Whether there is a BIOS. If not, the machine starts at the disk's first sector."""
+
+    kernel: HostFile | None = None
+    """A kernel file, which then starts at once; there is no BIOS, and a disk is only a disk."""
+
+    initrd: HostFile | None = None
+    """What the kernel file finds in memory besides."""
 
     def __post_init__(self) -> None:
         """Raise :class:`UsageError` if no such machine can be built."""
@@ -57,7 +71,17 @@ class Config:
             raise UsageError(f"--engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
         if self.rtc.tzinfo is not None or self.rtc.microsecond:
             raise UsageError(f"--rtc must be whole seconds in UTC, without a zone, not {self.rtc}")
-        check_command_line(self.append)
+        room = COMMAND_LINE_SIZE if self.kernel is None else KERNEL_COMMAND_LINE_SIZE
+        check_command_line(self.append, room)
+        if self.kernel is not None and self.firmware:
+            raise UsageError("a machine with a kernel file has no BIOS")
+        if self.initrd is not None and self.kernel is None:
+            raise UsageError("--initrd needs --kernel: nobody else would look for it")
+
+
+def host_file(path: str | os.PathLike[str]) -> HostFile:
+    """Read a kernel file or an initrd."""
+    return HostFile.load(path, MAXIMUM_RAM)
 
 
 def memory_size(size: int | str) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import file_digest
 from io import BufferedReader
 from pathlib import Path
+from typing import Self
 
 from vectoros.errors import BadFileError
 
@@ -45,6 +49,27 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the contents of the file at ``path``."""
     with reading(path) as file:
         return file.read()
+
+
+@dataclass(frozen=True)
+class HostFile:
+    """A file that was read whole, and where it was."""
+
+    path: str
+    data: bytes = field(repr=False)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], most: int) -> Self:
+        """Read the file at ``path``, which may have ``most`` bytes."""
+        size = check_regular(path).st_size
+        if size > most:
+            raise BadFileError(path, f"has {size} bytes, and at most {most} could be loaded")
+        return cls(os.fspath(path), read_bytes(path))
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the contents, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

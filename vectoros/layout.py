@@ -86,6 +86,9 @@ IRQS: dict[str, int] = {
 BOOT_SECTOR = 0x7C00
 """Where a BIOS places a disk's first sector and jumps to it (IBM PC/AT)."""
 
+HANDOVER = Area("hand-over", 0x9_0000, 0x9000, "what a kernel file is started with")
+"""RAM where a kernel file finds its parameters, its command line and its first tables."""
+
 LOW_MEMORY_END = 640 * KIB
 """First byte of the legacy video and adapter area."""
 

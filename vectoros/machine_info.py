@@ -60,12 +60,13 @@ def page(ram_size: int, command_line: str = "") -> bytes:
     return found.ljust(PAGE_SIZE, b"\0")
 
 
-def check_command_line(text: str) -> str:
-    """Return ``text`` if a guest can be given it; raise :class:`UsageError` if not."""
-    if len(text) >= COMMAND_LINE_SIZE:
-        raise UsageError(
-            f"--append takes at most {COMMAND_LINE_SIZE - 1} characters, not {len(text)}"
-        )
+def check_command_line(text: str, room: int = COMMAND_LINE_SIZE) -> str:
+    """Return ``text`` if a guest can be given it; raise :class:`UsageError` if not.
+
+    ``room`` is in bytes, with that for the zero behind it.
+    """
+    if len(text) >= room:
+        raise UsageError(f"--append takes at most {room - 1} characters, not {len(text)}")
     if not all(" " <= letter <= "~" for letter in text):
         raise UsageError(f"--append takes printable ASCII only, not {text!r}")
     return text

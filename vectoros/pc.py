@@ -82,7 +82,8 @@ class Pc:
         self.firmware = firmware
         self.clock = Clock()
         self.memory = Memory(config.memory, VIDEO_MEMORY)
-        info = machine_info.page(config.memory, config.append)
+        command_line = config.append if config.kernel is None else ""  # a kernel file is handed it
+        info = machine_info.page(config.memory, command_line)
         self.memory.add_rom(Rom("machine_info", PhysAddr(MACHINE_INFO), info))
         for rom in firmware.roms():
             self.memory.add_rom(rom)
@@ -188,6 +189,8 @@ class Pc:
             "disk_sectors": 0 if self.disk is None else self.disk.sectors,
             "command_line": self.config.append,
             "firmware": self.config.firmware,
+            "kernel": None if self.config.kernel is None else self.config.kernel.sha256,
+            "initrd": None if self.config.initrd is None else self.config.initrd.sha256,
         }
 
     def history(self) -> dict[str, Any]:

@@ -171,15 +171,17 @@ def _snapshot(head: dict[str, Any], packed: bytes, name: str) -> Snapshot:
 
 
 def _history(history: dict[str, Any]) -> dict[str, Any]:
-    """Return ``history`` if it is one: serial output, milestones, and where the disk was."""
-    serial, milestones, disk = (history.get(name) for name in ("serial", "milestones", "disk"))
+    """Return ``history`` if it is one: serial output, milestones, and where its files were."""
+    serial, milestones = history.get("serial"), history.get("milestones")
     if not isinstance(serial, bytes):
         raise ValueError("its serial output is not bytes")
     if not isinstance(milestones, list) or not all(_types(row) == [int, str] for row in milestones):
         raise ValueError("its milestones are not ticks and texts")
-    if disk is not None and _types(disk) != [str, str]:
-        raise ValueError("its disk is not a path and a digest")
-    return {"serial": serial, "milestones": milestones, "disk": disk}
+    files = {name: history.get(name) for name in ("disk", "kernel", "initrd")}
+    for name, file in files.items():
+        if file is not None and _types(file) != [str, str]:
+            raise ValueError(f"its {name} is not a path and a digest")
+    return {"serial": serial, "milestones": milestones, **files}
 
 
 def _types(row: object) -> list[type] | None:

@@ -7,13 +7,16 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, BinaryIO, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
 
 import click
 
 from vectoros.config import ENGINES, rtc_start
 from vectoros.errors import UsageError
 from vectoros.units import parse_duration, parse_size, ticks_for
+
+if TYPE_CHECKING:
+    from vectoros.api import Machine
 
 Function = TypeVar("Function", bound=Callable[..., object])
 T = TypeVar("T")
@@ -150,8 +153,8 @@ def engine_option(function: Function) -> Function:
 def memory_option(function: Function) -> Function:
     """Add ``--memory``."""
     return click.option(
-        "--memory", metavar="SIZE", default="64M", show_default=True, callback=reading(parse_size),
-        help="RAM, from 1M to 3G, in whole pages.",
+        "--memory", metavar="SIZE", callback=reading(parse_size),
+        help="RAM, from 1M to 3G, in whole pages.  [default: 64M, or 256M with --kernel]",
     )(function)  # fmt: skip
 
 
@@ -184,8 +187,20 @@ def append_option(function: Function) -> Function:
     """Add ``--append``."""
     return click.option(
         "--append", metavar="TEXT", default="",
-        help="The guest's command line: at most 127 printable characters.",
+        help="The guest's command line: at most 127 printable characters, or 2047 for --kernel.",
     )(function)  # fmt: skip
+
+
+def kernel_options(function: Function) -> Function:
+    """Add ``--kernel`` and ``--initrd``."""
+    kernel = click.option(
+        "--kernel", type=PATH, metavar="FILE",
+        help="Start this kernel file, without a BIOS: a Linux bzImage or an ELF64 executable.",
+    )  # fmt: skip
+    initrd = click.option(
+        "--initrd", type=PATH, metavar="FILE", help="What the Linux kernel finds in memory."
+    )
+    return kernel(initrd(function))
 
 
 def until_option(function: Function) -> Function:
@@ -244,6 +259,23 @@ def run_options(function: Function) -> Function:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def make_machine(image: Path | None, options: Mapping[str, Any]) -> Machine:
+    """Return the machine that boots ``image``, or the kernel file that ``options`` name."""
+    from vectoros.api import Machine
+
+    chosen = {name: value for name, value in options.items() if value is not None}
+    if "kernel" in chosen:
+        if not chosen.pop("firmware"):
+            raise UsageError("--no-bios means nothing with --kernel, which never has a BIOS")
+        return Machine.from_kernel(chosen.pop("kernel"), disk=image, **chosen)
+    if "initrd" in chosen:
+        raise UsageError("--initrd needs --kernel: nobody else would look for it")
+    if image is None:
+        sentence = "there is nothing to boot: give an IMAGE, or --kernel FILE"
+        raise click.UsageError(sentence, click.get_current_context())
+    return Machine.from_image(image, **chosen)
 
 
 # -- files to be written ---------------------------------------------------------

@@ -25,9 +25,10 @@ from vectoros.commands._options import (
     open_output,
 )
 from vectoros.console import Input, Output
+from vectoros.disk import DiskImage
 from vectoros.errors import UsageError
 from vectoros.explain.narrator import Narrator
-from vectoros.files import write_atomic
+from vectoros.files import HostFile, write_atomic
 from vectoros.guest_view import instruction_at_rip, location
 from vectoros.messages import HINT, PROBLEM, coloured, document, put, say
 from vectoros.session import Limits, Outcome, Session
@@ -208,16 +209,23 @@ def _trace(machine: Machine, trace: Trace, files: ExitStack) -> None:
 
 def _report(machine: Machine, outcome: Outcome, wall_s: float) -> dict[str, Any]:
     """Return the machine's report and what the host knows besides."""
-    disk = machine.pc.disk
+    pc = machine.pc
     return {
         "version": __version__,
-        "image": None if disk is None else {"path": str(disk.path), "sha256": disk.sha256},
+        "image": _file(pc.disk),
+        "kernel": _file(pc.config.kernel),
+        "initrd": _file(pc.config.initrd),
         "exit_code": exit_status(outcome),
         "signal": None if outcome.signal is None else signal.Signals(outcome.signal).name,
         "output_closed": outcome.output_closed,
         "wall_s": round(wall_s, 6),
         **machine.report(outcome.stop),
     }
+
+
+def _file(file: DiskImage | HostFile | None) -> dict[str, str] | None:
+    """Return where a file of the machine is, and which it is."""
+    return None if file is None else {"path": str(file.path), "sha256": file.sha256}
 
 
 def _tell(machine: Machine, outcome: Outcome) -> None:

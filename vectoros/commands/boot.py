@@ -1,4 +1,4 @@
-r"""Boot a disk image: the serial port is standard input and output.
+r"""Boot a disk image or a kernel file: the serial port is standard input and output.
 
     $ vectoros boot images/dev.img --until 'vectoros> '
     [boot] BIOS: vectors, data areas, controllers and timer ready
@@ -30,6 +30,10 @@ strokes on the PC's own keyboard; Ctrl-] or Ctrl-C leaves. The serial port is th
 hidden, or goes to a file. With --display png:FILE the screen is written as a
 picture when the run ends. Neither changes what the guest does.
 
+With --kernel no disk is booted: a Linux kernel starts at its 64-bit entry point, with
+an initrd and a command line, and an ELF64 executable of one's own in 64-bit mode
+(docs/reference/kernel-files.md). An IMAGE is then only a disk.
+
 A guest that resets the machine boots it again: RAM and the clock go on, all else is
 as at power-on. With --no-reboot the run ends there.
 
@@ -38,7 +42,7 @@ as at power-on. With --no-reboot the run ends there.
                  nobody read on (| head)
     the guest's  the guest wrote a byte to the exit device
     2            an option or argument is wrong
-    65           the image is not what it should be
+    65           the image, or another file, is not what it should be
     70           triple fault, or idle for ever; a report is on standard error
     124          --max-time was over
     130          Ctrl-C; 128 + n for another signal n
@@ -57,18 +61,23 @@ from vectoros.commands._options import (
     append_option,
     engine_option,
     firmware_option,
+    kernel_options,
+    make_machine,
     memory_option,
     reboot_option,
     rtc_option,
     run_options,
 )
 
-MACHINE_OPTIONS = ("memory", "engine", "append", "rtc", "reboot", "firmware")
+MACHINE_OPTIONS = (
+    "kernel", "initrd", "memory", "engine", "append", "rtc", "reboot", "firmware"
+)  # fmt: skip
 """Options that say what to build; the others say how to run it."""
 
 
 @click.command("boot", help=__doc__)
-@click.argument("image", type=PATH)
+@click.argument("image", type=PATH, required=False)
+@kernel_options
 @memory_option
 @engine_option
 @append_option
@@ -76,11 +85,10 @@ MACHINE_OPTIONS = ("memory", "engine", "append", "rtc", "reboot", "firmware")
 @reboot_option
 @firmware_option
 @run_options
-def command(image: Path, **options: Any) -> int:  # noqa: ANN401
+def command(image: Path | None, **options: Any) -> int:  # noqa: ANN401
     """Boot ``image``; return the status that says how it went."""
     # Loaded here: `vectoros boot --help` needs no emulator.
-    from vectoros.api import Machine
     from vectoros.commands._run import run
 
     machine = {name: options[name] for name in MACHINE_OPTIONS}
-    return run(lambda: Machine.from_image(image, **machine), RunOptions.of(options))
+    return run(lambda: make_machine(image, machine), RunOptions.of(options))

@@ -77,6 +77,23 @@ def bios(output: Path) -> None:
 
 
 @command.command()
+@click.option("-o", "--output", type=PATH, metavar="FILE", required=True, help="The archive.")
+@click.option(
+    "--busybox", type=PATH, metavar="FILE", default=Path("/bin/busybox"), show_default=True,
+    help="That program, statically linked (Debian package busybox-static).",
+)  # fmt: skip
+def initramfs(output: Path, busybox: Path) -> None:
+    """Build an initramfs that leads from a Linux kernel to a shell on its console."""
+    from vectoros.files import read_bytes, write_atomic
+    from vectoros.image.initramfs import busybox_initramfs
+
+    check_output("--output", output)
+    archive = busybox_initramfs(read_bytes(busybox))
+    write_atomic(output, archive)
+    click.echo(f"{output}: {len(archive)} bytes, SHA-256 {hashlib.sha256(archive).hexdigest()}")
+
+
+@command.command()
 @click.argument("image", type=PATH)
 @json_option
 def inspect(image: Path, as_json: bool) -> None:

@@ -10,13 +10,12 @@ r"""Save a whole machine to a file, look at the file, go on from it.
 The machine goes on as if it had never stopped: on the other engine, in another
 process, on another day. A snapshot does not hold the disk image. It remembers
 where the image was and its SHA-256; ``--disk`` tells where it is now, and an image
-with other contents is refused.
+with other contents is refused. So it is with a kernel file and its initrd.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +24,14 @@ import click
 from vectoros.commands._options import (
     PATH,
     RunOptions,
+    append_option,
     check_output,
     duration,
     engine_option,
     firmware_option,
     json_option,
+    kernel_options,
+    make_machine,
     memory_option,
     moment,
     reading,
@@ -52,10 +54,12 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("image", type=PATH)
+@click.argument("image", type=PATH, required=False)
 @click.option("-o", "--output", type=PATH, metavar="FILE", required=True, help="The snapshot.")
+@kernel_options
 @memory_option
 @engine_option
+@append_option
 @rtc_option
 @firmware_option
 @until_option
@@ -70,31 +74,25 @@ def command() -> None:
     help="Give up after this much virtual time.",
 )  # fmt: skip
 def save(
-    image: Path,
+    image: Path | None,
     output: Path,
-    memory: int,
-    engine: str,
-    rtc: datetime,
-    firmware: bool,
     until: str | None,
     at: int | None,
     max_time: int,
+    **options: Any,  # noqa: ANN401
 ) -> int:
-    """Boot IMAGE, run it to a point, and save the machine. Its output is not shown.
+    """Boot IMAGE or --kernel, run it to a point, and save the machine. Its output is not shown.
 
     The point is where --until matches, or --at. If the machine ends before, nothing
     is written, and the exit status is 124 if --max-time was over, else 70.
     """
     # Loaded here, as below: `vectoros snapshot --help` needs no emulator.
-    from vectoros.api import Machine
     from vectoros.commands._run import run_to_point
 
     if (until is None) == (at is None):
         raise UsageError("the point of a snapshot is given by --until or by --at, one of them")
     check_output("--output", output)
-    with Machine.from_image(
-        image, memory=memory, engine=engine, rtc=rtc, firmware=firmware
-    ) as machine:
+    with make_machine(image, options) as machine:
         status = run_to_point(machine, until, max_time if at is None else at)
         if status == 0:
             size = machine.save(output)
@@ -133,10 +131,20 @@ def info(file: Path, as_json: bool) -> None:
 @command.command()
 @click.argument("file", type=PATH)
 @click.option("--disk", type=PATH, metavar="IMAGE", help="Where the disk image is now.")
+@click.option("--kernel", type=PATH, metavar="FILE", help="Where the kernel file is now.")
+@click.option("--initrd", type=PATH, metavar="FILE", help="Where the initrd is now.")
 @engine_option
 @reboot_option
 @run_options
-def restore(file: Path, disk: Path | None, engine: str, reboot: bool, **options: object) -> int:
+def restore(
+    file: Path,
+    disk: Path | None,
+    kernel: Path | None,
+    initrd: Path | None,
+    engine: str,
+    reboot: bool,
+    **options: object,
+) -> int:
     """Go on from a snapshot FILE, as `vectoros boot` would. Exit statuses are the same.
 
     --until looks at what the machine sends from now on, and --max-time counts from now.
@@ -144,8 +152,9 @@ def restore(file: Path, disk: Path | None, engine: str, reboot: bool, **options:
     from vectoros.api import Machine
     from vectoros.commands._run import run
 
+    files = {"disk": disk, "kernel": kernel, "initrd": initrd}
     return run(
-        lambda: Machine.from_snapshot(file, disk=disk, engine=engine, reboot=reboot),
+        lambda: Machine.from_snapshot(file, **files, engine=engine, reboot=reboot),
         RunOptions.of(options),
     )
 
