@@ -8,14 +8,17 @@ from vectoros.devices.ata import Ata, AtaControl
 from vectoros.devices.bios_gate import BiosGate
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
+from vectoros.devices.elcr import Elcr
 from vectoros.devices.exit import Exit
 from vectoros.devices.i8042 import I8042
 from vectoros.devices.i8042_control import I8042Control
 from vectoros.devices.kernel_gate import KernelGate
 from vectoros.devices.pic import Pic
 from vectoros.devices.pit import Pit
+from vectoros.devices.pm_timer import PmTimer
 from vectoros.devices.port61 import Port61
 from vectoros.devices.power import Power
+from vectoros.devices.power_events import PowerEvents
 from vectoros.devices.reset_control import ResetControl
 from vectoros.devices.rtc import Rtc
 from vectoros.devices.system_control import SystemControlA
@@ -41,7 +44,10 @@ MODELS: dict[str, type[Device]] = {
     "vga": Vga,
     "com1": Uart,
     "ata_control": AtaControl,
+    "elcr": Elcr,
+    "power_events": PowerEvents,
     "power": Power,
+    "pm_timer": PmTimer,
     "reset_control": ResetControl,
     "kernel_gate": KernelGate,
 }

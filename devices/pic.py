@@ -57,6 +57,7 @@ class Pic(Device):
     polling = Cell(False, FLAG, "OCW3's P: the next read acknowledges")
     special_mask = Cell(False, FLAG, "OCW3's SMM")
     rotates = Cell(False, FLAG, "rotate in automatic EOI mode")
+    by_level = Cell(0, integer(0, 0xFF), "inputs that ELCR makes level triggered, whatever LTIM")
 
     def __init__(self, clock: Clock, *, output: Line, master: bool = True) -> None:
         """Request service on ``output``; ``master`` is the level of the SP/EN pin."""
@@ -97,6 +98,16 @@ class Pic(Device):
         self.irr = self.irr | bit if high else self.irr & ~bit
         self._drive()
 
+    def _levels(self) -> int:
+        """Return the inputs that are high, as bits."""
+        return sum(line.level << n for n, line in enumerate(self.inputs))
+
+    def set_triggers(self, by_level: int) -> None:
+        """Make the inputs ``by_level`` level triggered: those that are high request anew."""
+        self.by_level = int(by_level)
+        self.irr |= self._levels() & by_level
+        self._drive()
+
     def _by_priority(self) -> list[int]:
         """Return all levels, the highest priority first."""
         return [(self.lowest + 1 + n) & 7 for n in range(8)]
@@ -134,7 +145,7 @@ class Pic(Device):
         level = self.request()
         if level is not None:
             bit = 1 << level
-            if not self.icw1.LTIM:
+            if not (self.icw1.LTIM or self.by_level & bit):
                 self.irr &= ~bit
             if not self.icw4.AEOI:
                 self.isr |= bit
@@ -152,8 +163,7 @@ class Pic(Device):
     @icw1.written_by
     def _initialize(self, value: Icw1) -> None:
         # The edge sense circuit is reset: a line that is already high must rise anew.
-        levels = sum(line.level << n for n, line in enumerate(self.inputs))
-        self.irr = levels if value.LTIM else 0
+        self.irr = self._levels() & (0xFF if value.LTIM else self.by_level)
         self.isr = self.imr = self.icw3 = self.icw4 = 0
         self.lowest = 7
         self.special_mask = self.reads_isr = self.polling = self.rotates = False

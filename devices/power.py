@@ -24,17 +24,17 @@ class Pm1Control(Fields):
     SLP_TYP = Bits(12, 10, "sleep type", {0: "soft off (S5)", 5: "soft off (S5)"})
     GBL_RLS = Bit(2, "global lock release: raises an SMI, and there is no SMM; reads as 0")
     BM_RLD = Bit(1, "a bus master request leaves C3; there is no C3")
-    SCI_EN = Bit(0, "power events raise SCI, not SMI; set, because there is no SMM")
+    SCI_EN = Bit(0, "power events raise SCI, not SMI; always set: the machine is in ACPI mode")
 
 
 class Power(Device):
-    """PM1a control alone: no events, no sleep but soft off.
+    """PM1a control: no sleep but soft off.
 
     Setting SLP_EN with SLP_TYP 0 or 5 switches off. With another type nothing
     happens, and the write is counted as a guest's error.
     """
 
-    source = 'ACPI 6.5, "PM1 Control Registers"; QEMU, hw/acpi/core.c'
+    source = 'ACPI 6.5, section 4.8.4.2, "PM1 Control Grouping"; QEMU, hw/acpi/core.c'
 
     pm1a_cnt = Register(
         0,
@@ -52,7 +52,7 @@ class Power(Device):
 
     @pm1a_cnt.written_by
     def _control(self, value: Pm1Control) -> None:
-        self.pm1a_cnt = value.replace(SLP_EN=0, GBL_RLS=0)
+        self.pm1a_cnt = value.replace(SLP_EN=0, GBL_RLS=0, SCI_EN=1)
         if not value.SLP_EN:
             return
         if value.SLP_TYP in SOFT_OFF:

@@ -47,6 +47,7 @@ myst_substitutions = {
     "machine_info": f"`{layout.MACHINE_INFO:#x}`",
     "handover": f"`{layout.HANDOVER.base:#x}` to `{layout.HANDOVER.last:#x}`",
     "irqs": markdown_table(IRQ_HEADER, (irq_row(*item) for item in layout.IRQS.items())),
+    "acpi_tables": f"`{layout.ACPI_TABLES.base:#x}`",
     "boot_sector": f"`{layout.BOOT_SECTOR:#x}`",
     "low_memory_end": f"`{layout.LOW_MEMORY_END:#x}`",
     "minimum_ram": f"{layout.MINIMUM_RAM >> 20} MiB",

@@ -26,6 +26,7 @@ PROGRAMS = {
     "nasm": ("nasm", "nasm"),
     "gcc": ("gcc", "gcc"),
     "binutils": ("readelf", "binutils"),
+    "acpica": ("iasl", "acpica-tools"),
 }
 """Markers whose tests need a program: its name, and the Debian package that has it."""
 

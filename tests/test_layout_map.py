@@ -59,6 +59,7 @@ def test_interrupts_are_those_of_the_pc_and_belong_to_devices() -> None:
         "cascade": 2,
         "com1": 4,
         "rtc": 8,
+        "power_events": 9,
         "mouse": 12,
         "ata": 14,
     }

@@ -344,6 +344,11 @@ class Machine:
             for watch in watchers:
                 watch(self._pc.clock.now)
 
+    def power_button(self) -> None:
+        """Press the power button at the present tick: a guest that listens switches off."""
+        self._pc.power_events.press_button()
+        self._pc.board.events.refresh()
+
     def interrupt(self) -> None:
         """Stop a run in progress at the end of its slice. Safe from a signal handler."""
         self._pc.board.interrupt()

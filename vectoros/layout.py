@@ -5,7 +5,7 @@ else; the image builder, the documentation and the debugger read the same rows.
 
 Sources: the IBM PC/AT technical reference for the ports below 400h; Intel SDM
 Vol. 3A for the reset vector; QEMU's ``pc`` machine for the exit device and the
-ACPI power-off register, so that one image runs on both.
+ACPI registers, so that one image runs on both.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ PORTS: tuple[Area, ...] = (
     Area("vga", 0x3B0, 0x30, "VGA: text mode, and the colors of modes with 8 bits"),
     Area("com1", 0x3F8, 8, "16550A UART: the console"),
     Area("ata_control", 0x3F6, 1, "ATA device control and alternate status, primary channel"),
+    Area("elcr", 0x4D0, 2, "edge/level control: how each interrupt input is triggered"),
+    Area("power_events", 0x600, 4, "ACPI PM1a events: status and enable"),
     Area("power", 0x604, 2, "ACPI PM1a control: SLP_EN with SLP_TYP 5 switches off"),
+    Area("pm_timer", 0x608, 4, "ACPI power management timer, 3.579545 MHz"),
     Area("reset_control", 0xCF9, 1, "reset control: bit 2 from 0 to 1 resets the machine"),
 )
 """I/O ports, by device."""
@@ -72,12 +75,17 @@ BIOS_ROM = 0xFFFF_0000
 BIOS_SHADOW = 0xF0000
 """Where the board copies that ROM to, so that real-mode code can run in it."""
 
+ACPI_TABLES = Area("ACPI tables", 0xE_0000, 64 * KIB, "RAM that firmware has for tables")
+"""Where a guest finds the ACPI tables: it looks for "RSD PTR " from here to the end of
+the first MiB, at every 16th byte (ACPI 6.5, section 5.2.5.1)."""
+
 IRQS: dict[str, int] = {
     "pit": 0,
     "keyboard": 1,
     "cascade": 2,
     "com1": 4,
     "rtc": 8,
+    "power_events": 9,
     "mouse": 12,
     "ata": 14,
 }

@@ -21,14 +21,17 @@ from vectoros.devices.ata import Ata, AtaControl
 from vectoros.devices.bios_gate import BiosGate
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
+from vectoros.devices.elcr import Elcr
 from vectoros.devices.exit import Exit
 from vectoros.devices.i8042 import I8042
 from vectoros.devices.i8042_control import I8042Control
 from vectoros.devices.kernel_gate import KernelGate
 from vectoros.devices.pic_pair import PicPair
 from vectoros.devices.pit import Pit
+from vectoros.devices.pm_timer import PmTimer
 from vectoros.devices.port61 import Port61
 from vectoros.devices.power import Power
+from vectoros.devices.power_events import PowerEvents
 from vectoros.devices.reset_control import ResetControl
 from vectoros.devices.rtc import Rtc
 from vectoros.devices.system_control import SystemControlA
@@ -115,6 +118,7 @@ class Pc:
         return [
             self.pic.master,
             self.pic.slave,
+            Elcr(clock, pics=self.pic),
             pit,
             Port61(clock, pit=pit),
             *self._keyboard(),
@@ -126,7 +130,7 @@ class Pc:
             *self._display(),
             DebugConsole(clock, deliver=self._milestone),
             Exit(clock, stop=lambda code: board.request_stop(Reason.EXIT, code)),
-            Power(clock, power_off=lambda: board.request_stop(Reason.POWER_OFF)),
+            *self._power(),
             ResetControl(clock, reset=self.request_reset),
             self.gate,
             self.bios_gate,
@@ -140,6 +144,11 @@ class Pc:
             clear=lambda size: self.memory.clear(FRAMEBUFFER, size),
         )
         return self.vga, self.vbe
+
+    def _power(self) -> tuple[Device, ...]:
+        self.power_events = PowerEvents(self.clock, irq=self.pic.input(IRQS["power_events"]))
+        control = Power(self.clock, power_off=lambda: self.board.request_stop(Reason.POWER_OFF))
+        return self.power_events, control, PmTimer(self.clock)
 
     def _keyboard(self) -> tuple[Device, Device]:
         self.i8042 = I8042(

@@ -15,13 +15,16 @@ from vectoros.clock import Clock
 from vectoros.devices.ata import Ata, AtaControl
 from vectoros.devices.debug_console import DebugConsole
 from vectoros.devices.device import Device
+from vectoros.devices.elcr import Elcr
 from vectoros.devices.exit import Exit
 from vectoros.devices.i8042 import I8042
 from vectoros.devices.i8042_control import I8042Control
 from vectoros.devices.pic_pair import PicPair
 from vectoros.devices.pit import Pit
+from vectoros.devices.pm_timer import PmTimer
 from vectoros.devices.port61 import Port61
 from vectoros.devices.power import Power
+from vectoros.devices.power_events import PowerEvents
 from vectoros.devices.reset_control import ResetControl
 from vectoros.devices.rtc import Rtc
 from vectoros.devices.system_control import SystemControlA
@@ -78,7 +81,8 @@ def pics(clock: Clock) -> Rig:
         else:
             lines[number % 15].set(bool(number & 0x40))
 
-    return Rig(clock, [pair.master, pair.slave], [pair.output, *lines], host, done)
+    devices = [pair.master, pair.slave, Elcr(clock, pics=pair)]
+    return Rig(clock, devices, [pair.output, *lines], host, done)
 
 
 def ata(clock: Clock) -> Rig:
@@ -113,6 +117,12 @@ def strobes(clock: Clock) -> Rig:
     return Rig(clock, devices, [], done=done)
 
 
+def power(clock: Clock) -> Rig:
+    line = Line()
+    events = PowerEvents(clock, irq=line)
+    return Rig(clock, [events, PmTimer(clock)], [line], lambda n: events.press_button())
+
+
 def resets(clock: Clock) -> Rig:
     done: list[Any] = []
     hard = ResetControl(clock, reset=lambda: done.append("hard"))
@@ -144,7 +154,8 @@ def display(clock: Clock) -> Rig:
 
 
 MAKERS = {
-    make.__name__: make for make in (uart, pit, pics, ata, i8042, strobes, resets, rtc, display)
+    make.__name__: make
+    for make in (uart, pit, pics, ata, i8042, strobes, power, resets, rtc, display)
 }
 
 # Values that mean something to these devices come up more often than chance has them.

@@ -196,6 +196,7 @@ def test_power_on_lowers_the_output_and_forgets_everything() -> None:
         **dict.fromkeys(("reads_isr", "polling", "special_mask", "rotates"), False),
         "lowest": 7,
         "expects": "D4=1",
+        "by_level": 0,
     }
 
 

@@ -45,6 +45,12 @@ def test_sleep_type_alone_does_nothing_and_reads_back() -> None:
     assert rig.power.read(0, 2) == 0x1401
 
 
+def test_the_machine_cannot_leave_acpi_mode() -> None:
+    rig = Rig()
+    rig.power.write(0, 2, 0)
+    assert rig.power.read(0, 2) == Pm1Control.SCI_EN.mask
+
+
 def test_write_only_bits_read_as_zero() -> None:
     rig = Rig()
     assert rig.power.read(0, 2) == Pm1Control.SCI_EN.mask

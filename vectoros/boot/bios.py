@@ -17,6 +17,7 @@ from pathlib import Path
 
 from vectoros import firmware
 from vectoros.boot import (
+    acpi,
     disk_service,
     keyboard_service,
     system_service,
@@ -58,8 +59,9 @@ class Bios:
         return (Rom("bios", PhysAddr(BIOS_ROM), rom()),)
 
     def place(self, pc: Pc) -> None:
-        """Copy the ROM to where real-mode code can run in it, and answer at the gate."""
+        """Copy the ROM to where real-mode code can run in it, lay tables out, serve the gate."""
         pc.memory.write(BIOS_SHADOW, rom())
+        acpi.place(pc.memory)
         host = Host(pc.memory, pc.config.memory, pc.ata.overlay)
         pc.bios_gate.connect(lambda address: serve(host, address))
 

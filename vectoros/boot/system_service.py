@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from vectoros.boot.bda import CONFIGURATION, EBDA
 from vectoros.boot.frame import SPIN_TICKS, Frame, Op, linear
 from vectoros.boot.service import Host, Service
-from vectoros.layout import FRAMEBUFFER, FRAMEBUFFER_SIZE, LOW_MEMORY_END
+from vectoros.layout import ACPI_TABLES, FRAMEBUFFER, FRAMEBUFFER_SIZE, LOW_MEMORY_END
 from vectoros.units import KIB, MIB, TICKS_PER_SECOND
 
 SMAP = int.from_bytes(b"PAMS", "little")
@@ -24,7 +24,7 @@ ENTRY_SIZE_1 = 20
 ENABLED = 1
 """Attribute of an entry that counts (ACPI 3.0)."""
 
-BIOS_COPY, DEVICES = 0xF0000, 0xFE00_0000
+DEVICES = 0xFE00_0000
 UNSUPPORTED = 0x86
 MAX_MOVE_WORDS = 0x8000
 MOVE_SOURCE, MOVE_TARGET = 0x10, 0x18
@@ -41,7 +41,7 @@ def memory_map(ram_size: int) -> Iterator[tuple[int, int, int]]:
     """Yield base, length and type of every piece of the address map, in order."""
     yield 0, EBDA, RAM
     yield EBDA, LOW_MEMORY_END - EBDA, RESERVED
-    yield BIOS_COPY, MIB - BIOS_COPY, RESERVED
+    yield ACPI_TABLES.base, MIB - ACPI_TABLES.base, RESERVED  # to the end of the BIOS
     if ram_size > MIB:
         yield MIB, ram_size - MIB, RAM
     yield FRAMEBUFFER, FRAMEBUFFER_SIZE, RESERVED
