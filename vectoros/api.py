@@ -28,10 +28,12 @@ from vectoros.boot.boot_sector import BootSector
 from vectoros.clock import Clock
 from vectoros.config import RTC_START, Config, memory_size, rtc_start
 from vectoros.cpu.registers import Registers
-from vectoros.crash import Crash, crash_of
+from vectoros.crash import crash_of
+from vectoros.crash_report import Crash
 from vectoros.disk import DiskImage
-from vectoros.errors import BadFileError, UsageError
+from vectoros.errors import BadFileError, UsageError, UserError
 from vectoros.explain.watcher import Event, Watcher
+from vectoros.guest_symbols import placed
 from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
 from vectoros.mouse import Mouse
@@ -40,6 +42,8 @@ from vectoros.screen import Screen
 from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot, SnapshotError
 from vectoros.symbol_map import SymbolMap
+from vectoros.symbols import files
+from vectoros.symbols.table import Table, Union
 from vectoros.trace import Tracer
 from vectoros.units import format_ticks, parse_duration, ticks_for
 
@@ -104,6 +108,7 @@ class Machine:
         self._pc = Pc(config, disk, Bios() if config.firmware else BootSector())
         native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
+        self._symbols: list[Table] = []
         self.serial = Serial(self, self._pc)
         self.keyboard = Keyboard(self._pc)
         self.mouse = Mouse(self._pc)
@@ -215,11 +220,36 @@ class Machine:
 
     def report(self, stop: StopRequest) -> dict[str, Any]:
         """Return what the machine did until ``stop``, as data (docs/reference/run-report.md)."""
-        return report.run_report(self._pc, stop)
+        return report.run_report(self._pc, stop, self.symbols)
 
     def crash(self, stop: StopRequest) -> Crash | None:
         """Return why the guest cannot go on, if ``stop`` is that it cannot."""
-        return crash_of(self._pc, stop)
+        return crash_of(self._pc, stop, self.symbols)
+
+    def add_symbols(self, path: str | os.PathLike[str], offset: int = 0) -> None:
+        """Let reports name addresses as the file at ``path`` does.
+
+        It is an ELF program, a System.map, or a map of ours; its code runs ``offset``
+        above where it was linked. Where a Linux kernel has moved itself to, is found out.
+        """
+        self._symbols.append(files.load(Path(path), offset))
+
+    @property
+    def symbols(self) -> Union:
+        """The names of addresses: of :meth:`add_symbols`, else of the map beside the disk image."""
+        return placed(self._pc, self._symbols or self._own_symbols())
+
+    def _own_symbols(self) -> list[Table]:
+        disk = self._pc.disk
+        if disk is None:
+            return []
+        path = Path(disk.path)
+        try:
+            found = symbol_map.beside(path)
+        except UserError:  # nobody has asked for this file
+            return []
+        where = str(path.with_suffix(symbol_map.SUFFIX))
+        return [files.of_map(found, where)] if found.symbols else []
 
     def trace(self, kinds: Collection[str], write: Callable[[str], None]) -> None:
         """Call ``write`` with a line for each event of ``kinds``, from now on.

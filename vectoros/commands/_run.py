@@ -77,6 +77,8 @@ def run(make: Callable[[], Machine], options: RunOptions) -> int:
     check_outputs(options)
     started = time.perf_counter()
     with make() as machine:
+        for path, offset in options.symbols:
+            machine.add_symbols(path, offset)
         reached: list[float] = []  # host time of each new milestone
         machine.pc.on_milestone(lambda _: reached.append(time.perf_counter()))
         outcome = _run(machine, options)
