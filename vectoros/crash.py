@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vectoros.backtrace import Unwinder
 from vectoros.board import Reason, StopRequest
 from vectoros.cpu.bits import EFER_LMA, Flag
 from vectoros.cpu.core import Fault
@@ -42,6 +43,7 @@ def crash_of(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> Crash | None:
     chain = _undelivered(faults) if stop.reason is Reason.TRIPLE_FAULT else []
     before = faults[: len(faults) - len(chain)]
     regs = pc.cpu.regs
+    frames = Unwinder(pc, symbols).frames()
     walks = {f"rip {regs.linear_rip:#x}": walk_lines(pc, regs.linear_rip)}
     for fault in chain:
         if fault.vector == Vector.PF:
@@ -50,9 +52,10 @@ def crash_of(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> Crash | None:
         reason=stop.reason.name.lower(),
         summary=_summary(pc, stop.reason),
         location=location(pc),
-        place=_name(symbols, regs.linear_rip, regs.cpl),
+        place=frames[0].place,
         earlier=[_link(pc, fault, symbols) for fault in before[-EARLIER_FAULTS:]],
         chain=[_link(pc, fault, symbols) for fault in chain],
+        backtrace=frames,
         code=code_lines(pc),
         registers=register_table(regs),
         flags=flag_names(regs.rflags),

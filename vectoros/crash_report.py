@@ -6,10 +6,11 @@ indented. :mod:`vectoros.crash` makes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vectoros.backtrace import Frame
 from vectoros.guest_view import columns
 
 
@@ -48,6 +49,8 @@ class Crash:
     """Exceptions that were delivered before, the last one last."""
     chain: list[Link]
     """The exceptions of a triple fault, in order. None was delivered."""
+    backtrace: list[Frame]
+    """Who called the code at RIP, innermost first, and what was interrupted for it."""
     code: list[str]
     registers: dict[str, str]
     flags: str
@@ -82,8 +85,8 @@ def _text(crash: Crash) -> Iterator[str]:
         yield "Delivered before"
         for link in crash.earlier:
             yield from _link_lines("-", link)
-    yield "Code"
-    yield from (f"  {line}" for line in crash.code)
+    yield from _backtrace_lines(crash.backtrace)
+    yield from _section("Code", crash.code)
     yield "Registers"
     yield from _register_lines(crash)
     for what, lines in crash.walks.items():
@@ -115,6 +118,19 @@ def _link_lines(mark: str, link: Link) -> Iterator[str]:
         yield f"     in {link.place}"
     if link.failure:
         yield f"     not delivered: {link.failure}"
+
+
+def _backtrace_lines(frames: Sequence[Frame]) -> Iterator[str]:
+    """Yield a line for each frame; where there is but RIP, there is nothing to say."""
+    if len(frames) < 2:
+        return
+    guesses = any(frame.kind == "guess" for frame in frames)
+    yield "Backtrace, innermost first" + (" (? marks a guess)" if guesses else "")
+    for frame in frames:
+        if frame.kind == "interrupted":
+            yield f"  -- interrupted, in ring {frame.ring} --"
+        mark = "?" if frame.kind == "guess" else " "
+        yield f"  {mark} {frame.address}  {frame.place}".rstrip()
 
 
 def _register_lines(crash: Crash) -> Iterator[str]:
