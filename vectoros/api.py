@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from vectoros import report, snapshot, snapshot_file, symbol_map
+from vectoros import guest_symbols, report, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
 from vectoros.boot import native
 from vectoros.boot.bios import Bios
@@ -31,12 +31,12 @@ from vectoros.cpu.registers import Registers
 from vectoros.crash import crash_of
 from vectoros.crash_report import Crash
 from vectoros.disk import DiskImage
-from vectoros.errors import BadFileError, UsageError, UserError
+from vectoros.errors import BadFileError, UsageError
 from vectoros.explain.watcher import Event, Watcher
-from vectoros.guest_symbols import placed
 from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
 from vectoros.mouse import Mouse
+from vectoros.panic_watch import PanicWatch
 from vectoros.pc import Milestone, Pc
 from vectoros.screen import Screen
 from vectoros.serial_port import Watch
@@ -110,6 +110,7 @@ class Machine:
         self._watchers: list[Callable[[int], None]] = []
         self._symbols: list[Table] = []
         self.serial = Serial(self, self._pc)
+        self.panic_watch = PanicWatch(self._pc)
         self.keyboard = Keyboard(self._pc)
         self.mouse = Mouse(self._pc)
 
@@ -237,19 +238,7 @@ class Machine:
     @property
     def symbols(self) -> Union:
         """The names of addresses: of :meth:`add_symbols`, else of the map beside the disk image."""
-        return placed(self._pc, self._symbols or self._own_symbols())
-
-    def _own_symbols(self) -> list[Table]:
-        disk = self._pc.disk
-        if disk is None:
-            return []
-        path = Path(disk.path)
-        try:
-            found = symbol_map.beside(path)
-        except UserError:  # nobody has asked for this file
-            return []
-        where = str(path.with_suffix(symbol_map.SUFFIX))
-        return [files.of_map(found, where)] if found.symbols else []
+        return guest_symbols.known(self._pc, self._symbols)
 
     def trace(self, kinds: Collection[str], write: Callable[[str], None]) -> None:
         """Call ``write`` with a line for each event of ``kinds``, from now on.

@@ -1,13 +1,15 @@
 """Crash reports: why a guest cannot go on.
 
-Made for the two ends that no guest comes back from: a triple fault, and a halt
-that nothing will ever end. Making one changes nothing in the machine.
+Made for the ends that no guest comes back from: a triple fault, a halt that nothing
+will ever end, and a panic of Linux. Making one changes nothing in the machine.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from vectoros import last_words
 from vectoros.backtrace import Unwinder
 from vectoros.board import Reason, StopRequest
 from vectoros.cpu.bits import EFER_LMA, Flag
@@ -29,20 +31,27 @@ from vectoros.symbols.table import NONE, Symbols, Union
 from vectoros.undelivered import failure
 from vectoros.units import format_ticks
 
+CRASHES = (Reason.TRIPLE_FAULT, Reason.IDLE, Reason.PANIC)
+
 EARLIER_FAULTS = 4
-SERIAL_LINES = 10
 MILESTONES = 8
 """How much of what went before a report shows."""
+
+SERIAL_BYTES = 1 << 14
+"""Of serial output that are looked at for its last lines."""
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def crash_of(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> Crash | None:
     """Return the report of the crash that ``stop`` is, or None if it is none."""
-    if stop.reason not in (Reason.TRIPLE_FAULT, Reason.IDLE):
+    if stop.reason not in CRASHES:
         return None
     faults = pc.cpu.faults()
     chain = _undelivered(faults) if stop.reason is Reason.TRIPLE_FAULT else []
     before = faults[: len(faults) - len(chain)]
     regs = pc.cpu.regs
+    lines = _last_lines(pc)
     frames = Unwinder(pc, symbols).frames()
     walks = {f"rip {regs.linear_rip:#x}": walk_lines(pc, regs.linear_rip)}
     for fault in chain:
@@ -50,7 +59,7 @@ def crash_of(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> Crash | None:
             walks[f"cr2 {fault.cr2:#x}"] = walk_lines(pc, fault.cr2)
     return Crash(
         reason=stop.reason.name.lower(),
-        summary=_summary(pc, stop.reason),
+        summary=_summary(pc, stop.reason, lines),
         location=location(pc),
         place=frames[0].place,
         earlier=[_link(pc, fault, symbols) for fault in before[-EARLIER_FAULTS:]],
@@ -60,7 +69,7 @@ def crash_of(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> Crash | None:
         registers=register_table(regs),
         flags=flag_names(regs.rflags),
         walks=walks,
-        serial=pc.serial.text.splitlines()[-SERIAL_LINES:],
+        serial=last_words.tail(lines),
         milestones=[
             f"{milestone.tick} ({format_ticks(milestone.tick)})  {milestone.text}"
             for milestone in pc.milestones[-MILESTONES:]
@@ -77,12 +86,27 @@ def _undelivered(faults: Sequence[Fault]) -> list[Fault]:
     return list(faults[start:])
 
 
-def _summary(pc: Pc, reason: Reason) -> str:
+def _last_lines(pc: Pc) -> list[str]:
+    """Return the last lines of serial output, without the control codes of a terminal."""
+    end = pc.serial.output[-SERIAL_BYTES:].decode("utf-8", errors="replace")
+    plain = _CONTROL.sub("", end.replace("\r\n", "\n"))
+    return plain.splitlines()[-last_words.LONG :]
+
+
+def _summary(pc: Pc, reason: Reason, lines: Sequence[str]) -> str:
+    """Return the heading of the report."""
     if reason is Reason.TRIPLE_FAULT:
         return "triple fault (an exception, and then #DF, could not be delivered)"
+    panic = last_words.panic_of(lines)
+    if reason is Reason.PANIC:
+        return f"Linux kernel panic: {panic or 'see the serial output'}"
     if pc.cpu.regs.rflags & Flag.IF:
-        return "idle for ever: halted, and no device has anything left to do"
-    return "idle for ever: halted with interrupts off"
+        how = "halted, and no device has anything left to do"
+    elif last_words.has_halted(lines):
+        return "Linux has halted, as it was told to; `poweroff` would end the run with status 0"
+    else:
+        how = "halted with interrupts off"
+    return f"idle for ever: {how}" + (f", after a panic: {panic}" if panic else "")
 
 
 def _link(pc: Pc, fault: Fault, symbols: Symbols) -> Link:

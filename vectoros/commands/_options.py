@@ -62,6 +62,7 @@ class RunOptions:
     explain: bool
     symbols: tuple[tuple[Path, int], ...]
     """Files, and how much higher than it says there the code of each runs."""
+    panic_watch: bool
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -250,6 +251,10 @@ def run_options(function: Function) -> Function:
             help="Names for the crash report: an ELF program, a System.map or a map of ours, and"
             " how much higher than it says there the code runs. May be given several times."
             "  [default: the map beside the image]",
+        ),
+        click.option(
+            "--no-panic-watch", "panic_watch", is_flag=True, flag_value=False, default=True,
+            help="Run on when the guest's Linux kernel has panicked.",
         ),
         click.option(
             "--explain", is_flag=True,
