@@ -12,7 +12,7 @@ import pytest
 from vectoros import Machine
 from vectoros.board import Reason, StopRequest
 from vectoros.cpu.descriptors import Gate
-from vectoros.crash import Crash
+from vectoros.crash_report import Crash
 
 Sector = Callable[[str], Path]
 ENGINES = ("fast", "portable")

@@ -78,5 +78,6 @@ def test_every_field_is_documented_and_no_other(sector: Sector) -> None:
     rows = re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     found = report(sector("triple_fault"))
     expected = {*found, *HOST_SIDE, *found["cpu"], *found["crash"], *found["crash"]["chain"][0]}
+    expected |= {*found["crash"]["backtrace"][0]}
     expected |= {"milestone", "tick", "virtual_ns", "wall_ms"}
     assert set(rows) == expected

@@ -136,3 +136,11 @@ def test_what_is_no_regular_expression_is_refused_and_quoted(pattern: str) -> No
     with pytest.raises(UsageError) as refusal:
         watch(port, pattern)
     assert str(refusal.value).startswith(f"{pattern!r} is not a regular expression: ")
+
+
+def test_whoever_waits_for_lines_hears_their_ends_only() -> None:
+    port = SerialPort()
+    heard: list[int] = []
+    port.on_line(lambda: heard.append(len(port.output)))
+    send(port, b"one\r\ntwo\nthree")
+    assert heard == [5, 9]

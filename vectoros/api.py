@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from vectoros import report, saved_files, snapshot, snapshot_file, symbol_map
+from vectoros import guest_symbols, report, saved_files, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
 from vectoros.boot import native
 from vectoros.boot.bios import Bios
@@ -36,17 +36,21 @@ from vectoros.config import (
     rtc_start,
 )
 from vectoros.cpu.registers import Registers
-from vectoros.crash import Crash, crash_of
+from vectoros.crash import crash_of
+from vectoros.crash_report import Crash
 from vectoros.disk import DiskImage
 from vectoros.errors import BadFileError, UsageError
 from vectoros.explain.watcher import Event, Watcher
 from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
 from vectoros.mouse import Mouse
+from vectoros.panic_watch import PanicWatch
 from vectoros.pc import Firmware, Milestone, Pc
 from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot
 from vectoros.symbol_map import SymbolMap
+from vectoros.symbols import files
+from vectoros.symbols.table import Table, Union
 from vectoros.trace import Tracer
 from vectoros.units import format_ticks, parse_duration, ticks_for
 
@@ -115,7 +119,9 @@ class Machine:
         self._pc = Pc(config, disk, _firmware(config))
         native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
+        self._symbols: list[Table] = []
         self.serial = Serial(self, self._pc)
+        self.panic_watch = PanicWatch(self._pc)
         self.keyboard = Keyboard(self._pc)
         self.mouse = Mouse(self._pc)
 
@@ -257,11 +263,24 @@ class Machine:
 
     def report(self, stop: StopRequest) -> dict[str, Any]:
         """Return what the machine did until ``stop``, as data (docs/reference/run-report.md)."""
-        return report.run_report(self._pc, stop)
+        return report.run_report(self._pc, stop, self.symbols)
 
     def crash(self, stop: StopRequest) -> Crash | None:
         """Return why the guest cannot go on, if ``stop`` is that it cannot."""
-        return crash_of(self._pc, stop)
+        return crash_of(self._pc, stop, self.symbols)
+
+    def add_symbols(self, path: str | os.PathLike[str], offset: int = 0) -> None:
+        """Let reports name addresses as the file at ``path`` does.
+
+        It is an ELF program, a System.map, or a map of ours; its code runs ``offset``
+        above where it was linked. Where a Linux kernel has moved itself to, is found out.
+        """
+        self._symbols.append(files.load(Path(path), offset))
+
+    @property
+    def symbols(self) -> Union:
+        """The names of addresses: of :meth:`add_symbols`, else of the map beside the disk image."""
+        return guest_symbols.known(self._pc, self._symbols)
 
     def trace(self, kinds: Collection[str], write: Callable[[str], None]) -> None:
         """Call ``write`` with a line for each event of ``kinds``, from now on.

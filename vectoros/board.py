@@ -51,6 +51,7 @@ class Reason(Enum):
     RESET = "reset"
     TRIPLE_FAULT = "triple fault"
     IDLE = "idle for ever"
+    PANIC = "kernel panic"
     INTERRUPTED = "interrupted"
 
 
@@ -121,6 +122,9 @@ class Board(Stateful):
         self.watch_ticks = SLICE_TICKS
         """The same, for whoever watches the guest closely: the shorter of the two holds."""
         self._host_stop: StopRequest | None = None
+        self._alarm: tuple[int, Callable[[], None]] | None = None
+        self._host_tick = NEVER  # of the stop or the alarm, whichever is first
+        self._judge: Callable[[], Reason] | None = None
         self._accesses_left = 0
         self._slice_end = NEVER
         self._accessing = False
@@ -142,6 +146,22 @@ class Board(Stateful):
         Nobody having said so, a reset is a final stop.
         """
         self._power_on = power_on
+
+    def judge_resets(self, judge: Callable[[], Reason]) -> None:
+        """Ask ``judge`` what a reset means before it is made.
+
+        If it is not :attr:`Reason.RESET`, the machine stops for that; it will reset in
+        its next run.
+        """
+        self._judge = judge
+
+    def set_alarm(self, tick: int, ring: Callable[[], None]) -> None:
+        """Call ``ring`` at ``tick``, which is no sooner than B1 allows; forget the last alarm.
+
+        It is the host's: it may look and ask for a stop, and is in no snapshot.
+        """
+        self._alarm = (tick, ring)
+        self._host_changed()
 
     # -- what the CPU meets --------------------------------------------------
 
@@ -227,6 +247,13 @@ class Board(Stateful):
             self.guest_stop = StopRequest(tick, reason, code)
         else:
             self._host_stop = StopRequest(tick, reason, code)
+            self._host_changed()
+
+    def _host_changed(self) -> None:
+        """Find out when the host is due next."""
+        stop = NEVER if self._host_stop is None else self._host_stop.tick
+        alarm = NEVER if self._alarm is None else self._alarm[0]
+        self._host_tick = min(stop, alarm)
 
     def interrupt(self) -> None:
         """Stop at the end of the running slice, or of the next. Safe from a signal handler."""
@@ -257,6 +284,7 @@ class Board(Stateful):
             return replace(stop, tick=self.clock.now)
         finally:
             self._host_stop = None
+            self._host_changed()
 
     def _run_slice(self, end: int) -> None:
         """Run the CPU to whatever comes first."""
@@ -288,16 +316,27 @@ class Board(Stateful):
         """Do what is due now; return what stops the machine, if something does."""
         now, stop = self.clock.now, self.guest_stop
         if stop is not None and stop.tick <= now:
+            if stop.reason is Reason.RESET and self._judge is not None:
+                stop = replace(stop, reason=self._judge())
             if stop.reason is not Reason.RESET or self._power_on is None:
                 return stop
             self._restart(self._power_on)
         self._fire(now)
-        if self._host_stop is not None and self._host_stop.tick <= now:
-            return self._host_stop
+        if self._host_tick <= now and (asked := self._host_due(now)) is not None:
+            return asked
         if self._interrupted:
             self._interrupted = False
             return StopRequest(now, Reason.INTERRUPTED)
         return StopRequest(now, Reason.TICK) if now >= end else None
+
+    def _host_due(self, now: int) -> StopRequest | None:
+        """Do what the host has asked for until now; return the stop among it."""
+        if self._alarm is not None and self._alarm[0] <= now:
+            ring, self._alarm = self._alarm[1], None
+            ring()
+        self._host_changed()
+        stop = self._host_stop
+        return stop if stop is not None and stop.tick <= now else None
 
     def _restart(self, power_on: Callable[[], None]) -> None:
         """Reset everything but RAM and the clock. What was on its way never comes."""
@@ -322,8 +361,8 @@ class Board(Stateful):
             tick = self.intr_rise
         if self.guest_stop is not None and self.guest_stop.tick < tick:
             tick = self.guest_stop.tick
-        if self._host_stop is not None and self._host_stop.tick < tick:
-            tick = self._host_stop.tick
+        if self._host_tick < tick:
+            tick = self._host_tick
         return tick
 
     def _wake(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from vectoros.cpu.bits import CR0_PE, CR0_PG, EFER_LMA, Flag, Gpr, Seg
+from vectoros.cpu.descriptors import read_descriptor
 from vectoros.cpu.disasm import BAD, LONGEST, Instruction, disassemble
 from vectoros.cpu.faults import CpuFault
 from vectoros.cpu.paging import is_canonical, read_linear, walk
@@ -36,6 +37,22 @@ def address(regs: Registers, selector: int, offset: int) -> str:
     """Return a far address such as CS:RIP, as long as the mode's addresses are."""
     digits = 16 if regs.efer & EFER_LMA else 8 if regs.cr0 & CR0_PE else 4
     return f"{selector:04x}:{offset:0{digits}x}"
+
+
+def linear(pc: Pc, selector: int, offset: int) -> int:
+    """Return the linear address of the code at ``selector``:``offset``, in the present mode."""
+    regs = pc.cpu.regs
+    if not regs.cr0 & CR0_PE or regs.rflags & Flag.VM:
+        return (selector << 4) + offset
+    if regs.efer & EFER_LMA:
+        return offset  # also in compatibility mode, where every system has flat segments
+    if selector == regs.segs[Seg.CS].selector:
+        return regs.segs[Seg.CS].base + offset & 0xFFFF_FFFF
+    try:
+        found = read_descriptor(regs, pc.memory, selector, look=True)
+    except CpuFault:
+        found = None
+    return offset if found is None else found.base + offset & 0xFFFF_FFFF
 
 
 def level(regs: Registers) -> str:

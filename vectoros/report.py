@@ -18,13 +18,14 @@ from vectoros.crash import crash_of
 from vectoros.fault_words import vector_name
 from vectoros.guest_view import instruction_at_rip
 from vectoros.pc import Milestone, Pc
+from vectoros.symbols.table import NONE, Union
 from vectoros.units import TICKS_PER_NS
 
 
-def run_report(pc: Pc, stop: StopRequest) -> dict[str, Any]:
+def run_report(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> dict[str, Any]:
     """Return what ``pc`` did until ``stop``, as plain data."""
     counters = pc.cpu.counters()
-    crash = crash_of(pc, stop)
+    crash = crash_of(pc, stop, symbols)
     return {
         "engine": pc.cpu.name,
         "memory": pc.config.memory,

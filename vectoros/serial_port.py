@@ -19,6 +19,8 @@ SEARCH_WINDOW = 1024
 The window is searched anew with every byte, so its size is the price of waiting.
 """
 
+_LINE_FEED = 0x0A
+
 
 class Watch:
     """A pattern awaited in the output from ``start`` on; ``hit`` is its first match."""
@@ -45,6 +47,7 @@ class SerialPort:
         self.output = bytearray()
         self._watches: list[tuple[Watch, Callable[[Watch], None]]] = []
         self._sinks: list[Callable[[int], None]] = []
+        self._line_sinks: list[Callable[[], None]] = []
 
     @property
     def text(self) -> str:
@@ -54,6 +57,10 @@ class SerialPort:
     def on_byte(self, sink: Callable[[int], None]) -> None:
         """Call ``sink`` with each byte that the guest sends."""
         self._sinks.append(sink)
+
+    def on_line(self, sink: Callable[[], None]) -> None:
+        """Call ``sink`` when the guest has ended a line; :attr:`output` has it."""
+        self._line_sinks.append(sink)
 
     def watch(self, pattern: str, start: int, found: Callable[[Watch], None]) -> Watch:
         """Call ``found`` once, when ``pattern`` first matches output behind ``start``.
@@ -80,6 +87,9 @@ class SerialPort:
         self.output.append(byte)
         for sink in self._sinks:
             sink(byte)
+        if byte == _LINE_FEED:
+            for ended in self._line_sinks:
+                ended()
         for watch, found in list(self._watches):
             start = max(watch.start, len(self.output) - SEARCH_WINDOW)
             if watch.search(self.output, start):

@@ -23,6 +23,10 @@ from vectoros.files import read_text
 
 HEAD = "# VectorOS symbol map 1"
 SUFFIX = ".map"
+
+SYSTEM_PROGRAMS = ("bios", "boot_sector", "stage2", "kernel")
+"""Programs of a map that run in ring 0; every other one is a process."""
+
 _ROW = re.compile(r"(\S+) ([0-9a-f]{1,16}) (\S+) (\S+):([1-9][0-9]*)")
 
 

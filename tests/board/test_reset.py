@@ -146,3 +146,13 @@ def test_pauses_and_snapshots_around_resets_change_nothing(
 ) -> None:
     expected = go(rig(*program), None)
     assert go(rig(*program), random.Random(seed)) == expected
+
+
+def test_a_reset_that_means_something_else_stops_the_machine_before_it(rig: type[Rig]) -> None:
+    machine = rig(SPIN, ("reboot", 0)).reboots()
+    meanings = [Reason.RESET, Reason.PANIC]
+    machine.board.judge_resets(meanings.pop)
+    assert machine.run(9_000) == (Reason.PANIC, 4_100, 0)
+    assert machine.starts == []
+    assert machine.run(5_000) == (Reason.TICK, 5_000, 0)
+    assert machine.starts == [4_100]

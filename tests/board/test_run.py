@@ -134,3 +134,30 @@ def test_waiting_for_a_text_changes_nothing_in_the_machine(rig: type[Rig]) -> No
     assert watched.run() == (Reason.MATCH, 16, 0)
     assert watched.run() == (Reason.IDLE, 16, 0)
     assert watched.board.state() == plain.board.state()
+
+
+def test_an_alarm_rings_at_its_tick_and_does_no_more_than_ring(rig: type[Rig]) -> None:
+    machine = rig()
+    heard: list[int] = []
+    machine.board.set_alarm(50_000, lambda: heard.append(machine.clock.now))
+    before = machine.board.state()
+    assert machine.run(20_000) == (Reason.TICK, 20_000, 0)
+    assert (heard, machine.board.state()) == ([], before)
+    assert machine.run(90_000) == (Reason.TICK, 90_000, 0)  # the next run has not forgotten it
+    assert heard == [50_000]
+
+
+def test_whoever_hears_the_alarm_may_stop_the_machine_there(rig: type[Rig]) -> None:
+    machine = rig()
+    machine.board.set_alarm(50_000, lambda: machine.board.request_stop(Reason.PANIC))
+    assert machine.run(90_000) == (Reason.PANIC, 50_000, 0)
+    assert machine.run(90_000) == (Reason.TICK, 90_000, 0)
+
+
+def test_a_later_alarm_replaces_the_one_before(rig: type[Rig]) -> None:
+    machine = rig()
+    heard: list[str] = []
+    machine.board.set_alarm(50_000, lambda: heard.append("first"))
+    machine.board.set_alarm(60_000, lambda: heard.append("second"))
+    machine.run(90_000)
+    assert heard == ["second"]

@@ -13,6 +13,7 @@ import click
 
 from vectoros.config import ENGINES, rtc_start
 from vectoros.errors import UsageError
+from vectoros.symbols.files import parse as symbol_file
 from vectoros.units import parse_duration, parse_size, ticks_for
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class RunOptions:
     report: Path | None
     trace: Trace | None
     explain: bool
+    symbols: tuple[tuple[Path, int], ...]
+    """Files, and how much higher than it says there the code of each runs."""
+    panic_watch: bool
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -121,6 +125,13 @@ def trace(text: str) -> Trace:
     """Return what ``KIND[,KIND...][:FILE]`` asks for; whether there are such kinds, is not ours."""
     kinds, _, path = text.partition(":")
     return Trace(tuple(kinds.split(",")), Path(path) if path else None)
+
+
+def symbol_files(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[Path, int], ...]:
+    """Return the files and offsets of ``--symbols``."""
+    return tuple(map(symbol_file, values))
 
 
 def reading(
@@ -249,6 +260,16 @@ def run_options(function: Function) -> Function:
         click.option(
             "--trace", metavar="KIND[,KIND...][:FILE]", callback=reading(trace),
             help=f"Write a line for each event, to standard error or FILE: {TRACE_KINDS}.",
+        ),
+        click.option(
+            "--symbols", metavar="FILE[@+0xOFFSET]", multiple=True, callback=symbol_files,
+            help="Names for the crash report: an ELF program, a System.map or a map of ours, and"
+            " how much higher than it says there the code runs. May be given several times."
+            "  [default: the map beside the image]",
+        ),
+        click.option(
+            "--no-panic-watch", "panic_watch", is_flag=True, flag_value=False, default=True,
+            help="Run on when the guest's Linux kernel has panicked.",
         ),
         click.option(
             "--explain", is_flag=True,

@@ -52,6 +52,7 @@ STATUS = {
     Reason.MATCH: 0,
     Reason.TRIPLE_FAULT: EX_SOFTWARE,
     Reason.IDLE: EX_SOFTWARE,
+    Reason.PANIC: EX_SOFTWARE,
     Reason.TICK: 124,  # as timeout(1)
 }
 """Exit status by the reason of the stop. The exit device and signals bring their own."""
@@ -76,6 +77,9 @@ def run(make: Callable[[], Machine], options: RunOptions) -> int:
     check_outputs(options)
     started = time.perf_counter()
     with make() as machine:
+        for path, offset in options.symbols:
+            machine.add_symbols(path, offset)
+        machine.panic_watch.enabled = options.panic_watch
         reached: list[float] = []  # host time of each new milestone
         machine.pc.on_milestone(lambda _: reached.append(time.perf_counter()))
         outcome = _run(machine, options)

@@ -43,7 +43,8 @@ as at power-on. With --no-reboot the run ends there.
     the guest's  the guest wrote a byte to the exit device
     2            an option or argument is wrong
     65           the image, or another file, is not what it should be
-    70           triple fault, or idle for ever; a report is on standard error
+    70           triple fault, idle for ever, or a panic of Linux; a report is on
+                 standard error
     124          --max-time was over
     130          Ctrl-C; 128 + n for another signal n
 """

@@ -29,16 +29,13 @@ from vectoros.cpu.registers import Registers
 from vectoros.devices.kernel_gate import DOORBELL
 from vectoros.layout import KERNEL_GATE
 from vectoros.pc import Milestone, Pc
-from vectoros.symbol_map import Symbol, SymbolMap
+from vectoros.symbol_map import SYSTEM_PROGRAMS, Symbol, SymbolMap
 
 STEP_TICKS, LONGEST_STEP_TICKS = 6, 192
 """Bytes of code between two looks: one or two instructions, and more within a loop."""
 
 LOOP_BYTES = 64
 """Code that has moved on by no more than this is taken for a loop."""
-
-SYSTEM_PROGRAMS = ("bios", "boot_sector", "stage2", "kernel")
-"""Programs of a symbol map that run in ring 0; every other one is a process."""
 
 _ROM_ALIAS = 0xFFFF_0000
 _ROM_SHADOW = 0x000F_0000

@@ -1,0 +1,67 @@
+"""The names of a running guest: from files, and moved with a kernel that has moved itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vectoros import Machine
+from vectoros.errors import BadFileError
+from vectoros.guest_symbols import ANCHOR
+
+Sector = Callable[[str], Path]
+LINKED = 0xFFFF_FFFF_8100_0000
+SYSTEM_MAP = f"{LINKED:x} T _text\n{LINKED + 0x40:x} T {ANCHOR}\n{LINKED + 0x80:x} T panic\n"
+
+
+def put(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("entry", "moved"),
+    [(0, 0), (LINKED + 0x40, 0), (LINKED + 0x0160_0040, 0x0160_0000), (LINKED + 0x41, 0)],
+    ids=["not started", "in place", "moved", "somebody else's"],
+)
+def test_a_kernel_that_has_moved_itself_is_found(
+    sector: Sector, tmp_path: Path, entry: int, moved: int
+) -> None:
+    path = put(tmp_path / "System.map", SYSTEM_MAP)
+    with Machine.from_image(sector("idle"), firmware=False) as machine:
+        machine.add_symbols(path)
+        machine.cpu.lstar = entry
+        assert machine.symbols.address("panic") == LINKED + 0x80 + moved
+        assert str(machine.symbols.find(LINKED + 0x81 + moved)) == "panic+0x1"
+
+
+def test_an_offset_of_the_users_holds_for_other_systems(sector: Sector, tmp_path: Path) -> None:
+    path = put(tmp_path / "System.map", "00001000 T start\n")
+    with Machine.from_image(sector("idle"), firmware=False) as machine:
+        machine.add_symbols(path, 0x7000)
+        assert machine.symbols.address("start") == 0x8000
+
+
+def test_the_map_beside_the_image_needs_no_asking(sector: Sector) -> None:
+    image = sector("triple_fault")
+    rows = "# VectorOS symbol map 1\nboot_sector 7c00 start triple_fault.S:8\n"
+    put(image.with_suffix(".map"), rows)
+    with Machine.from_image(image, firmware=False) as machine:
+        crash = machine.crash(machine.run())
+    assert crash is not None
+    assert crash.place == crash.chain[0].place == "start+0x69 (triple_fault.S:8)"
+    assert crash.symbols == [str(image.with_suffix(".map"))]
+    assert f"\n  in {crash.place}\n" in crash.text()
+
+
+def test_a_broken_map_beside_the_image_does_not_spoil_the_report(sector: Sector) -> None:
+    image = sector("triple_fault")
+    put(image.with_suffix(".map"), "nonsense\n")
+    with Machine.from_image(image, firmware=False) as machine:
+        crash = machine.crash(machine.run())
+        assert crash is not None
+        assert (crash.place, crash.symbols) == ("", [])
+        with pytest.raises(BadFileError, match="line 1 is no row"):
+            machine.add_symbols(image.with_suffix(".map"))
