@@ -7,7 +7,7 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,10 @@ QUESTIONS = bench.load(ROOT / "benchmarks")
 image: Any = importlib.import_module("benchmarks.programs.image")
 runners: Any = importlib.import_module("benchmarks.programs.runners")
 
-MIX_SHA256 = "08833978fa5a5419b053f1d20eaacf05364ac66f92fcb6213ade3b04729004b2"
+COMPILED_SHA256 = {
+    "mix.bin": "08833978fa5a5419b053f1d20eaacf05364ac66f92fcb6213ade3b04729004b2",
+    "flat.bin": "b68bbf383922551bdc5563fed2779081d5a36446716beefecbf1d0c286475d47",
+}
 FIELDS = ["name", "median", "worst", "unit", "target", "met", "ratio", "against", "how"]
 
 
@@ -123,12 +126,20 @@ def test_a_program_gets_rows_with_every_field_and_the_host() -> None:
 # -- the guest programs ------------------------------------------------------
 
 
-def test_the_compiled_mix_is_what_the_makefile_makes() -> None:
-    compiled = (ROOT / "benchmarks" / "programs" / "mix.bin").read_bytes()
-    assert hashlib.sha256(compiled).hexdigest() == MIX_SHA256, "make -C benchmarks/programs mix.bin"
+@pytest.mark.parametrize("name", COMPILED_SHA256)
+def test_the_compiled_mix_is_what_the_makefile_makes(name: str) -> None:
+    compiled = (ROOT / "benchmarks" / "programs" / name).read_bytes()
+    digest = hashlib.sha256(compiled).hexdigest()
+    assert digest == COMPILED_SHA256[name], f"make -C benchmarks/programs {name}"
 
 
-def test_a_repetition_of_the_mix_has_the_known_number_of_instructions() -> None:
+@pytest.mark.parametrize(
+    ("make", "instructions"),
+    [(image.mix, image.INSTRUCTIONS), (image.flat_mix, image.FLAT_INSTRUCTIONS)],
+)
+def test_a_repetition_of_the_mix_has_the_known_number_of_instructions(
+    make: Callable[[int], Any], instructions: int
+) -> None:
     def count(repetitions: int) -> int:
         seen = 0
 
@@ -136,7 +147,7 @@ def test_a_repetition_of_the_mix_has_the_known_number_of_instructions() -> None:
             nonlocal seen
             seen += 1
 
-        program = image.mix(repetitions)
+        program = make(repetitions)
         emulator = Uc(uc.UC_ARCH_X86, uc.UC_MODE_32)
         emulator.mem_map(0, 4 << 20)
         emulator.mem_write(image.ORIGIN, program.data)
@@ -144,18 +155,27 @@ def test_a_repetition_of_the_mix_has_the_known_number_of_instructions() -> None:
         emulator.emu_start(program.entry, 0)
         return seen
 
-    assert count(1) - count(0) == image.INSTRUCTIONS
+    assert count(1) - count(0) == instructions
 
 
-def test_a_wrong_result_of_the_mix_is_noticed() -> None:
+@pytest.mark.parametrize("make", [image.mix, image.flat_mix])
+def test_a_wrong_result_of_the_mix_is_noticed(make: Callable[[int], Any]) -> None:
     bytecode = bytes([0, 77, 1, 3, 5, 3])  # PUSH 77, ADD, ROTATE, STORE 3
-    good = image.mix(1)
+    good = make(1)
     assert good.data.count(bytecode) == 1
     bad = image.Image(good.data.replace(bytecode, bytes([0, 78, 1, 3, 5, 3])), good.entry)
     for name, run in runners.available(qemu=False).items():
         assert run(good) > 0
         with pytest.raises(InvariantError, match=rf"^{name}: .*wrongly: status 1$"):
             run(bad)
+
+
+def test_only_the_rights_of_its_data_tell_the_mix_with_nx_from_the_one_without() -> None:
+    one, other = image.mix(1), image.mix(1, nx=False)
+    places = [at for at, byte in enumerate(one.data) if byte != other.data[at]]
+    assert len(places) == 1
+    assert (one.data[places[0]], other.data[places[0]]) == (0x80, 0)
+    assert (len(one.data), one.entry) == (len(other.data), other.entry)
 
 
 @pytest.mark.parametrize("event", image.EVENTS)
@@ -214,7 +234,8 @@ def test_the_guest_of_the_snapshots_stores_to_every_page_in_one_pass() -> None:
 @pytest.mark.qemu
 def test_qemu_runs_the_same_images(tmp_path: Path) -> None:
     run = runners.available(qemu=True)["qemu-icount"]
-    for program in (image.mix(1), *(image.trap(event, 3) for event in image.EVENTS)):
+    mixes = (image.mix(1), image.mix(1, nx=False), image.flat_mix(1))
+    for program in (*mixes, *(image.trap(event, 3) for event in image.EVENTS)):
         assert run(program) > 0
     boot: Any = QUESTIONS["boot"]
     disk = tmp_path / "minimal.img"
@@ -226,6 +247,7 @@ def test_qemu_runs_the_same_images(tmp_path: Path) -> None:
 
 ANSWERS = {
     "boot": {"boot.cold": 1000.0, "boot.help": 150.0, "boot.emulate": 200.0},
+    "flat": {},
     "gate": {"gate.fast.yield": 3000.0},
     "mips": {"mips.fast/unicorn": 0.8},
     "snapshot": {"snapshot.take": 2.0, "snapshot.restore": 1.0},
@@ -270,7 +292,7 @@ def test_the_command_prints_the_rows_and_writes_them_for_programs(tmp_path: Path
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    rule = r"^there is no benchmark 'mops'; there are boot, gate, mips, snapshot, traps$"
+    rule = r"^there is no benchmark 'mops'; there are boot, flat, gate, mips, snapshot, traps$"
     with pytest.raises(UsageError, match=rule):
         CliRunner().invoke(command, ["mips", "mops"], catch_exceptions=False)
 

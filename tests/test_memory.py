@@ -75,12 +75,13 @@ def test_each_store_of_the_host_is_told_once() -> None:
     assert heard == [(0x1000, 4), (0x2000, 4)]
 
 
-def test_stores_of_the_cpu_itself_are_not_told() -> None:
+def test_stores_of_the_cpu_itself_are_told_to_the_cpu_alone() -> None:
     memory, heard = make()
-    cpu = CpuMemory(memory)
+    own: list[tuple[int, int]] = []
+    cpu = CpuMemory(memory, lambda address, size: own.append((address, size)))
     cpu.write(RAM - 2, b"frame")
     assert cpu.read(RAM - 2, 3) == b"fr\xff"
-    assert heard == []
+    assert (heard, own) == ([], [(RAM - 2, 2)])
 
 
 def refuse(rom: Rom, sentence: str) -> None:

@@ -170,15 +170,16 @@ class Memory:
 class CpuMemory:
     """Memory for the CPU's own stores, made for it in Python: an exception's frame.
 
-    They do not count as changes from outside. Code that lies under such a frame
-    and was translated before is not noticed.
+    They do not count as changes from outside, and whoever makes them is told.
     """
 
-    def __init__(self, memory: Memory) -> None:
-        """Store to ``memory``, and tell nobody."""
+    def __init__(self, memory: Memory, stored: Callable[[int, int], None]) -> None:
+        """Store to ``memory``, and call ``stored(address, size)`` after each store to RAM."""
         self.read = memory.read
         self._store = memory._store
+        self._stored = stored
 
     def write(self, address: int, data: bytes) -> None:
         """Store ``data``; bytes that fall outside RAM are lost."""
-        self._store(address, data)
+        for start, size in self._store(address, data):
+            self._stored(start, size)

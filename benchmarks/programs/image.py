@@ -22,8 +22,14 @@ DEVICES = 0xFEC0_0000
 MIX = 0x10_8000
 """Where ``mix.bin`` lies (``mix.ld``): behind the tables of ``long_mode.S``."""
 
+FLAT = 0x10_1000
+"""Where ``flat.bin`` lies (``flat.ld``)."""
+
 INSTRUCTIONS = 1_623_894
 """Instructions that one repetition of ``mix`` executes; tests/test_bench.py counts them."""
+
+FLAT_INSTRUCTIONS = 1_622_896
+"""The same for ``flat_mix``: 32-bit code has fewer registers."""
 
 EVENTS = (
     "empty",
@@ -51,11 +57,26 @@ class Image:
     entry: int
 
 
-def mix(repetitions: int) -> Image:
-    """Return the compiled mix of work, done ``repetitions`` times."""
-    start = _assemble("mix", REPETITIONS=repetitions, MIX=MIX)
-    compiled = (_FOLDER / "mix.bin").read_bytes()
-    return Image(start.data.ljust(MIX - ORIGIN, b"\0") + compiled, start.entry)
+def mix(repetitions: int, *, nx: bool = True) -> Image:
+    """Return the compiled mix of work, done ``repetitions`` times, in long mode.
+
+    ``nx``: the pages of its data cannot be executed.
+    """
+    start = _assemble("mix", REPETITIONS=repetitions, MIX=MIX, DATA_NX=int(nx))
+    return _with(start, MIX, "mix.bin")
+
+
+def flat_mix(repetitions: int) -> Image:
+    """Return the same work as 32-bit code, in flat protected mode without paging."""
+    parts = [_names(), _source("flat.S")]
+    start = _image(parts, REPETITIONS=repetitions, FLAT=FLAT)
+    return _with(start, FLAT, "flat.bin")
+
+
+def _with(start: Image, at: int, name: str) -> Image:
+    """Return ``start`` with the compiled code of file ``name`` at address ``at``."""
+    compiled = (_FOLDER / name).read_bytes()
+    return Image(start.data.ljust(at - ORIGIN, b"\0") + compiled, start.entry)
 
 
 def trap(event: str, count: int) -> Image:
@@ -70,12 +91,19 @@ def stores(pages: int) -> Image:
 
 
 @functools.cache
-def _assemble(name: str, **constants: int) -> Image:
-    names = Source("x86.S", files("vectoros.firmware").joinpath("x86.S").read_text())
-    parts = [_source("long_mode.S"), _source(f"{name}.S")]
-    constants["DEVICES"] = DEVICES
-    program = assemble_sources([names, *parts], origin=ORIGIN, constants=constants, bits=32)
+def _assemble(name: str, *, DATA_NX: int = 1, **constants: int) -> Image:
+    parts = [_names(), _source("long_mode.S"), _source(f"{name}.S")]
+    return _image(parts, DEVICES=DEVICES, DATA_NX=DATA_NX, **constants)
+
+
+def _image(parts: list[Source], **constants: int) -> Image:
+    program = assemble_sources(parts, origin=ORIGIN, constants=constants, bits=32)
     return Image(program.code, program.symbols["entry"])
+
+
+def _names() -> Source:
+    """Return the names of the architecture's bits, which all programs use."""
+    return Source("x86.S", files("vectoros.firmware").joinpath("x86.S").read_text())
 
 
 def _source(name: str) -> Source:

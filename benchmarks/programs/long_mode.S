@@ -10,8 +10,7 @@
 # Virtual memory, in pages of 2 MiB that ring 3 may use, too:
 #   0x000000  the image                executable and writable; nothing stores there
 #                                      while a benchmark runs
-#   0x200000  data, stacks             never executed: a store to an executable page
-#                                      is slow on every translating emulator
+#   0x200000  data, stacks             never executed; if DATA_NX is 1, it could not be
 #   0x400000  nothing                  an access is a page fault
 #   0x600000  DEVICES                  the physical addresses of memory-mapped devices
 #
@@ -107,7 +106,7 @@ pdpt:   .quad   directory + TABLE
         .zero   511 * 8
 directory:
         .quad   0x000000 | LARGE
-        .quad   0x200000 | LARGE | 1 << PTE_NX_BIT
+        .quad   0x200000 | LARGE | DATA_NX << PTE_NX_BIT
         .quad   0
         .quad   DEVICES | LARGE | 1 << PTE_NX_BIT
         .zero   508 * 8

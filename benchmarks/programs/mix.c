@@ -1,14 +1,18 @@
-/* mix.c -- the work of the `mips` benchmark: six small programs of different character.
+/* mix.c -- the work of the `mips` and `flat` benchmarks: six small programs of different character.
  *
  * Each executes about a sixth of the instructions. mix(n) does all six n times,
  * each time from one and the same start, and returns how many times the results
  * were not CHECKSUM: 0 if the processor computed right. Freestanding, and without
- * initialised data. The Makefile says how mix.bin is made from this.
+ * initialised data. The Makefile says how mix.bin and flat.bin are made from this.
  */
 
 typedef unsigned char u8;
 typedef unsigned int u32;
-typedef unsigned long u64;
+#ifdef __x86_64__
+typedef unsigned long whole;
+#else
+typedef long long whole; /* what the FPU converts to, without a function of libgcc's */
+#endif
 
 #define CHECKSUM 0xcda66391u /* of one repetition; `make check` computes it on the host */
 
@@ -129,7 +133,7 @@ static CALLED u32 multiply(void)
                         for (u32 k = 0; k < ORDER; k++)
                                 cell += left[i][k] * right[k][j];
                         product[i][j] = cell;
-                        sum = sum * 31 + (u32)(u64)cell;
+                        sum = sum * 31 + (u32)(whole)cell;
                 }
         return sum;
 }

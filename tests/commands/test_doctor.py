@@ -47,6 +47,18 @@ def test_a_failed_check_means_portable_and_says_why(
     assert "unicorn release  FAILED  needs another" in said
 
 
+def test_what_only_a_repaired_unicorn_does_is_a_note_where_it_is_not_repaired(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert selftest.caveats() == []
+    monkeypatch.setattr(selftest, "repair", lambda: "it is another")
+    monkeypatch.setattr(selftest, "exported", lambda: False)
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "\nNote: Unicorn is not repaired here (it is another): IDIV" in said
+    assert "\nNote: this build of unicorn does not export how to forget code" in said
+
+
 def test_an_engine_that_is_inexact_fails_the_visit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

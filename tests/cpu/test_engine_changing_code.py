@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from tests.cpu.machines import CODE, DATA, ENGINES, Machine, same
-from vectoros.cpu.bits import Gpr, Seg
+from tests.cpu.machines import CODE, DATA, ENGINES, NX, PRESENT, A, Machine, same
+from vectoros.cpu.bits import EFER_NXE, Gpr, Seg
 from vectoros.cpu.core import Stop
+from vectoros.cpu.repairs import repair
 from vectoros.units import PAGE_SIZE
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
@@ -133,6 +134,27 @@ patch:  .byte   0x05, 1, 0, 0, 0        # add eax, 1
     same(*machines)
 
 
+@pytest.mark.skipif(repair() is not None, reason=f"the repair: {repair()}")
+@pytest.mark.parametrize("at", [DATA + 0x701, DATA + PAGE_SIZE - 1])
+@pytest.mark.parametrize("verb", ["add", "xor"])
+def test_an_addition_that_begins_before_the_running_block_is_made_once(at: int, verb: str) -> None:
+    # Unaligned, in one page or two; only its second byte is in the block that it changes.
+    machines = []
+    for engine in ENGINES:
+        for ticks in (1, 2, 7, 1 << 40):
+            text = f"data: .byte 4\n mov cl, 0\n {verb} word ptr [rip + data], 0x0101\n nop\n hlt"
+            machine = booted(engine, "long", "nop")
+            machine.code(text, at)
+            machine.regs.rip = at + 1
+            machine.cpu.registers_changed()
+            while machine.run(ticks) is not Stop.HALT:
+                assert machine.clock.now < 100
+            assert machine.clock.now == 2 + 9 + 1 + 1
+            assert machine.memory.read(at, 2) == {"add": b"\5\xb2", "xor": b"\5\xb0"}[verb]
+            machines.append(machine)
+    same(*machines)
+
+
 def test_both_engines_run_a_program_that_unpacks_itself_alike() -> None:
     # Decodes 200 bytes behind itself, byte by byte, and runs them; then again with other bytes.
     text = """
@@ -183,6 +205,30 @@ def test_code_that_an_exceptions_frame_overwrites_is_not_run_stale(engine: str) 
             assert machine.clock.now < 100
         assert machine.memory.read(0x6FFA, 2) == b"\xf4\x72"
         assert (machine.regs.gpr[Gpr.RBX], machine.regs.rip) == (5, 0x6FFB)
+
+
+@pytest.mark.parametrize("flags", [PRESENT, PRESENT | NX, PRESENT & ~A])
+@every_engine
+def test_code_under_an_exceptions_frame_is_not_run_stale_whatever_maps_the_stack(
+    engine: str, flags: int
+) -> None:
+    # INT n pushes its frame on a subroutine that has run. RIP ends with F4h: HLT comes first.
+    stack, routine = 0x1F_0000, DATA + 0x808
+    for ticks in (1, 1 << 40):
+        machine = booted(engine, "long", "nop")
+        machine.regs.efer |= EFER_NXE
+        entry = machine.map(stack, DATA, flags)
+        machine.code("inc ebx\n" * 30 + "ret", routine)
+        machine.handler(0x80, f"mov eax, {routine}\n jmp rax")
+        caller = f"mov eax, {routine}\n call rax\n mov esp, {stack + 0x808 + 40}\n int 0x80"
+        machine.code(caller, CODE + 0xF4 - 14)
+        machine.regs.rip = CODE + 0xF4 - 14
+        machine.cpu.registers_changed()
+        while machine.run(ticks) is not Stop.HALT:
+            assert machine.clock.now < 200
+        assert machine.memory.read(routine, 2) == b"\xf4\x80"
+        assert (machine.regs.gpr[Gpr.RBX], machine.regs.rip) == (30, routine + 1)
+        assert machine.memory.read(entry, 1)[0] & A
 
 
 @pytest.mark.parametrize("flavour", ["ss", "cs"])

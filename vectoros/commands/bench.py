@@ -10,6 +10,7 @@ repository and not of the installed package: run this in a checkout. Without a
 NAME it takes a minute and asks all of them:
 
     boot      how long one waits for the prompt, and for what
+    flat      how fast compiled code runs for guests that know nothing of NX
     gate      what it costs to ask the kernel for nothing
     mips      how fast compiled code runs, and what exact virtual time costs
     snapshot  what a snapshot costs, and what going back to it costs

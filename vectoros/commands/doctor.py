@@ -60,6 +60,8 @@ class Diagnosis:
     why: str
     checks: list[Finding]
     trials: list[Finding]
+    notes: list[str]
+    """What does not hold here, or not everywhere."""
 
     @property
     def ok(self) -> bool:
@@ -70,10 +72,10 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Make every check and the trial."""
     try:
-        from vectoros.cpu.selftest import fast_engine_checks
+        from vectoros.cpu.selftest import caveats, fast_engine_checks
     except ImportError as reason:
         broken = Finding("libraries", False, str(reason))
-        return Diagnosis(None, f"nothing can run: {reason}", [broken], [])
+        return Diagnosis(None, f"nothing can run: {reason}", [broken], [], [NOTE])
     checks = [Finding(check.name, check.ok, check.detail) for check in fast_engine_checks()]
     last = checks[-1]
     if last.ok:
@@ -81,7 +83,8 @@ def diagnose() -> Diagnosis:
     else:
         engine, why = "portable", f"the fast engine cannot run: {last.name}: {last.detail}"
     engines = ["fast", "portable"] if last.ok else ["portable"]
-    return Diagnosis(engine, why, checks, [_trial(name) for name in engines])
+    trials = [_trial(name) for name in engines]
+    return Diagnosis(engine, why, checks, trials, [NOTE, *caveats()])
 
 
 def _trial(engine: str) -> Finding:
@@ -136,7 +139,7 @@ def data(found: Diagnosis) -> dict[str, Any]:
         "trials": [_row(trial) for trial in found.trials],
         "versions": versions(),
         "host": host(),
-        "notes": [NOTE],
+        "notes": found.notes,
     }
 
 
@@ -158,7 +161,8 @@ def text(found: Diagnosis) -> Iterator[str]:
     facts = {**versions(), **{name: str(value) for name, value in host().items()}}
     yield table(("this host", ""), facts.items())
     yield ""
-    yield f"Note: {NOTE}."
+    for note in found.notes:
+        yield f"Note: {note}."
 
 
 def _shown(found: Diagnosis) -> Iterator[tuple[bool, Finding]]:

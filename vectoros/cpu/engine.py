@@ -55,7 +55,7 @@ class Engine(ABC):
         self._failure: BaseException | None = None
         self._shut = False  # a triple fault; only a change of the registers ends it
         self._keep: list[object] = []  # callbacks that Unicorn points to
-        repair()
+        repaired = repair() is None
         self._uc: Any = Uc(api.uc.UC_ARCH_X86, api.uc.UC_MODE_64)
         self._uc.ctl_set_cpu_model(CPU_MODEL)
         self._uc.ctl_exits_enabled(True)  # an `until` address would cost a page walk
@@ -63,6 +63,8 @@ class Engine(ABC):
         handle: Any = self._uc._uch
         self._handle: ctypes.c_void_p = handle
         self._map_memory()
+        if not repaired:
+            self._check_all_stores()
         memory.on_write(self._memory_written)
 
     # -- what an engine adds -------------------------------------------------
@@ -209,6 +211,16 @@ class Engine(ABC):
             ctypes.c_void_p(self.memory.ram.address + window.offset),
         )
         api.check(error, f"mapping {window.area}")
+
+    def _check_all_stores(self) -> None:
+        """Let no store go past Unicorn's check for translated code, which repairs.py tells of.
+
+        None does where a hook might want to see it. This one waits for stores that
+        are not allowed, and all are; what it costs is the check.
+        """
+        for area in (window.area for window in self.memory.windows):
+            never = api.ProtectionHook(lambda *_arguments: True)
+            self.hook(api.uc.UC_HOOK_MEM_WRITE_PROT, never, span=(area.base, area.last))
 
     def _map_rom(self, rom: Rom) -> None:
         """Map a copy of ``rom``. The hook lets Unicorn go on behind a store, which it drops."""

@@ -29,6 +29,7 @@ from vectoros.cpu.faults import Vector
 from vectoros.cpu.ioperm import port_access_allowed
 from vectoros.cpu.registers import Registers
 from vectoros.cpu.sysenter import enter_sysenter
+from vectoros.cpu.translated import Translated
 from vectoros.cpu.tss import require_task
 from vectoros.errors import InvariantError, hold
 from vectoros.layout import INTA_PAGE
@@ -55,6 +56,7 @@ class FastEngine(Engine):
         self._requests = ctypes.c_uint32.from_address(self._cpu + native.CPU_INTERRUPT_REQUEST)
         self._io_pc = ctypes.c_uint64.from_address(self._cpu + native.CPU_MEM_IO_PC)
         native.set_up(self._state, self._address, env)
+        self._translated = Translated(self._address, memory)
         self._bus = CpuBus(memory, surroundings, memory)
         self.regs._old_exception = _NO_EXCEPTION
         self.regs._vm_vmcb = INTA_PAGE - native.VMCB_VECTOR
@@ -77,11 +79,6 @@ class FastEngine(Engine):
     def _bind_functions(self) -> None:
         self._restore_state = api.lib.cpu_restore_state_x86_64
         self._restore_state.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_bool)
-        self._invalidate = api.lib.tb_invalidate_phys_range_x86_64
-        self._invalidate.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
-        self._block_address = api.lib.qemu_ram_addr_from_host_x86_64
-        self._block_address.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
-        self._block_address.restype = ctypes.c_uint64
         self._flush_tlb = api.lib.tlb_flush_x86_64
         self._flush_tlb.argtypes = (ctypes.c_void_p,)
 
@@ -344,8 +341,7 @@ class FastEngine(Engine):
 
     def memory_changed(self, address: int, size: int) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        start = self._key(address)
-        self._invalidate(self._address, start, start + size)
+        self._translated.forget(address, size)
 
     def pages_changed(self, pages: Sequence[int]) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
@@ -357,19 +353,6 @@ class FastEngine(Engine):
                 first = page
             behind = page + 1
         self._flush_tlb(self._cpu)
-
-    def _key(self, address: int) -> int:
-        """Return by which address Unicorn remembers what it translated at ``address``.
-
-        Its pieces of RAM lie side by side there, in the order in which they were mapped.
-        """
-        if address < self.memory.size:
-            return address
-        offset = self.memory.offset(address, 1)
-        hold(offset is not None, f"{address:#x} is not in RAM")
-        host = self.memory.ram.address + (offset or 0)
-        key: int = self._block_address(self._address, host)
-        return key
 
     # -- reports -------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import CONTEXT_BYTES
 from vectoros.cpu.syscall import enter_syscall
 from vectoros.cpu.sysenter import enter_sysenter
+from vectoros.cpu.translated import Translated, exported
 from vectoros.errors import hold
 from vectoros.memory import CpuMemory, Memory
 from vectoros.units import PAGE_SIZE
@@ -54,7 +55,8 @@ class TrapEngine(ContextEngine):
         super().__init__(memory, surroundings, clock)
         self._meter = Meter()
         self._log = FaultLog()
-        self._bus = CpuBus(memory, surroundings, CpuMemory(memory))
+        self._translated = self._known_code()
+        self._bus = CpuBus(memory, surroundings, CpuMemory(memory, self._stored))
         self._pause: Pause | None = None
         self._due: tuple[bytes, Event] | None = None  # registers before it, and what it raises
         self._alert = False  # the block hook has more to look at than the time
@@ -221,12 +223,23 @@ class TrapEngine(ContextEngine):
             self._undo = self._int_length(event.vector, event.next_rip)
             regs.rip = event.next_rip - self._undo & _MASK64
 
+    def _known_code(self) -> Translated | None:
+        """Return what can forget code by where it lies, or None if this build exports nothing."""
+        return Translated(self._handle.value or 0, self.memory) if exported() else None
+
+    def _stored(self, address: int, size: int) -> None:
+        """Forget code translated from where we have just stored for the CPU, past Unicorn."""
+        if self._translated is not None:
+            self._translated.forget(address, size)
+
     def _forget_code_under_frame(self) -> None:
-        """Forget code translated from where the frame now is: our stores went past Unicorn.
+        """Do that for the frame alone, through the mapping of the stack, if there is no other way.
 
         The search for it may raise and swallow a page fault, so the registers are
-        put back once more.
+        put back once more. In pages that may not be executed it finds nothing.
         """
+        if self._translated is not None:
+            return
         regs = self.regs
         stack = regs.segs[Seg.SS]
         if regs.code_bits == 64:

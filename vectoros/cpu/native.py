@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from vectoros.assembler import Source, assemble_sources
-from vectoros.cpu import unicorn_api
+from vectoros.cpu import translated, unicorn_api
 from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, DESC_P, EFER_NXE, Flag, Hidden
 from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import OFFSET
@@ -78,11 +78,7 @@ _FUNCTIONS = {
     "find_block": "tcg_tb_lookup_x86_64",
     "restore": "cpu_restore_state_x86_64",
 }
-_CALLED_FROM_PYTHON = (
-    "qemu_ram_addr_from_host_x86_64",
-    "tb_invalidate_phys_range_x86_64",
-    "tlb_flush_x86_64",
-)
+_CALLED_FROM_PYTHON = (*translated.SYMBOLS, "tlb_flush_x86_64")
 
 
 class LogEntry(ctypes.Structure):

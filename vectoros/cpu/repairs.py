@@ -1,4 +1,4 @@
-"""Two defects of Unicorn 2.1.4, repaired in its code in memory.
+"""Five defects of Unicorn 2.1.4, repaired in its code in memory.
 
 1. ``idiv r32`` with a dividend of -2**63 and a divisor of -1 ends the host's
    process, from ring 3, too. Hardware raises #DE (Intel SDM Vol. 2A, "IDIV").
@@ -7,13 +7,27 @@
    pause, which makes a block begin elsewhere, would be visible to the guest, and
    sooner or later be in its memory as part of an interrupt's frame. Repaired, they
    leave those flags as they were.
+3. A store that goes past Unicorn's check for translated code must be impossible
+   while its page holds any. When a block is made, Unicorn takes the short way only
+   from the *linear* page of the block, so a store through a second mapping of the
+   same memory changes the code unnoticed. Repaired, as in QEMU: it is taken from
+   all mappings of a page of memory when that gets its first block.
+4. After such a check, Unicorn gives the short way back if the *mapping* cannot be
+   executed: too often, when the memory can be through another one, and not often
+   enough for a guest that does not use NX, whose every store is checked. Repaired,
+   as in QEMU: it is given back if the memory holds no translated code (any more).
+5. A store that is not aligned is made byte by byte in such pages. If one changes the
+   running block, the instruction begins anew as a block of its own; by then, some
+   bytes may be stored, and an addition to memory adds to them twice. A pause before
+   the instruction avoids it, and so is visible. Repaired, the whole store is checked
+   before the first byte is stored.
 
 The code is recognised by its bytes in the Linux x86-64 wheel. A page is writable
 or executable, never both, and not executable while it is being written: no other
 thread may be running Unicorn when the first engine is made.
 
-The fast engine insists on both. The portable one computes the flags at every
-instruction and needs the first only, and takes it where it can.
+The fast engine insists on all. The portable one computes the flags at every
+instruction and can have all stores checked, so it takes them where it can.
 """
 
 from __future__ import annotations
@@ -23,30 +37,104 @@ import functools
 import mmap
 import platform
 import sys
+from dataclasses import dataclass
 from importlib.resources import files
 
 from vectoros.assembler import assemble
 from vectoros.cpu import unicorn_api
 from vectoros.cpu.registers import OFFSET
 
-_GENERATOR = "gen_intermediate_code_x86_64"
-_BIT_TEST_AT = -0xFAE2
-"""Offset from it of the code that chooses how BT's flags are to be computed."""
 
-_BIT_TEST = bytes.fromhex("83e802 83f82b 0f87b86e0000")
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A piece of Unicorn's code."""
+
+    symbol: str
+    offset: int  # from the exported function ``symbol``
+    code: bytes  # what is there
+
+    @property
+    def address(self) -> int:
+        """Where it lies in this process."""
+        return unicorn_api.address_of(self.symbol) + self.offset
+
+    @property
+    def known(self) -> bool:
+        """Whether it is what it is in the one build that we know."""
+        return ctypes.string_at(self.address, len(self.code)) == self.code
+
+
+DIVISION = Place(
+    "helper_idivl_EAX_x86_64",
+    0,
+    bytes.fromhex("488b4710 8b17 48c1e020 4809d0 85f6 741e 4863f6 4899 48f7fe"),
+)
+"""All up to the host's own division."""
+
+BIT_TEST = Place(
+    "gen_intermediate_code_x86_64", -0xFAE2, bytes.fromhex("83e802 83f82b 0f87b86e0000")
+)
 """``sub eax, 2; cmp eax, 43; ja default``: 45 ways to compute flags lazily, but for two."""
 
-_BIT_TEST_REPAIRED = bytes.fromhex("83e802 83f82b 90e9b86e0000")
+BIT_TEST_REPAIRED = bytes.fromhex("83e802 83f82b 90e9b86e0000")
 """``ja`` has become ``nop; jmp``: always compute all flags, and replace CF."""
 
-_DIVISION = "helper_idivl_EAX_x86_64"
-_DIVISION_CODE = bytes.fromhex("488b4710 8b17 48c1e020 4809d0 85f6 741e 4863f6 4899 48f7fe")
-"""What it begins with, to the host's own division."""
+FIRST_BLOCK = Place(
+    "tlb_protect_code_x86_64", 0, bytes.fromhex("4889f7 ba01000000 be00100000 e97e96f9ff")
+)
+"""What is called when a page of memory gets its first block. It does nothing of use."""
+
+EVERY_BLOCK = Place(
+    "tlb_reset_dirty_by_vaddr_x86_64",
+    0,
+    bytes.fromhex("4989f9 4989f0 4889d7 4d8b9928010000 4d8d53c0 498db3c8f7ffff 4983eb10"),
+)
+"""What is called when a block is made, and goes through all TLBs. It is of no use any more."""
+
+CHECKED = Place("tlb_set_dirty_x86_64", 0x26D, bytes.fromhex("48837d10ff 747c"))
+"""The last test of notdirty_write(), which is not exported: ``cmp [entry.addr_code], -1; je``."""
+
+STORE_BYTE = Place(
+    "helper_ret_stb_mmu_x86_64", 0, bytes.fromhex("4157 4156 4155 4989fd 4154 55 53 89cb")
+)
+"""The beginning of what stores a byte, alone or as a part of a store that is not aligned."""
 
 _JUMP = bytes.fromhex("ff2500000000")
 """``jmp [rip]``: to the address in the eight bytes behind it."""
 
 _LEAST = 1 << 63
+
+_STEP = 16
+"""Offset in the freed EVERY_BLOCK of the far jump that CHECKED, too short for one, leads to."""
+
+_PLACES = (DIVISION, BIT_TEST, FIRST_BLOCK, EVERY_BLOCK, CHECKED, STORE_BYTE)
+_CALLED = {
+    "RAISE": "raise_exception_ra_x86_64",
+    "HOST_ADDRESS": "qemu_map_ram_ptr_x86_64",
+    "CHECK_STORES": "tlb_reset_dirty_x86_64",
+    "CHECK": "tb_invalidate_phys_page_fast_x86_64",
+    "RAM_NUMBER": "qemu_ram_addr_from_host_x86_64",
+}
+_OFFSETS = {
+    "UC_CPU": 0x1B8,  # in uc_struct
+    "UC_PAGES": 0x2E0,  # the tree of page descriptors: its root,
+    "UC_ROOT_SIZE": 0x2F0,  # how many entries that has,
+    "UC_ROOT_SHIFT": 0x2F4,  # which bits of a page's number select one,
+    "UC_LEVELS": 0x2F8,  # and the levels between it and the descriptors
+    "UC_STORING": 0x568,  # in bytes, a store that is being made byte by byte; else 0
+    "ENV_UC": 0x1B58,  # behind the register file
+    "ENV_TLB_MASK": -0x40,  # before it: for each kind of access, a mask,
+    "ENV_TLB": -0x38,  # and where the entries are
+    "CPU_UC": 0x81A8,  # in CPUState
+    "REGION_RIGHTS": 0x88,  # in MemoryRegion: what uc_mem_map() was told
+    "ENTRY_WRITE": 8,  # in a TLB's entry: the address for stores, and flags
+    "ENTRY_CODE": 0x10,  # the address for fetches, or -1
+    "ENTRY_ADDEND": 0x20,  # from a linear address to the host's
+    "CHECK_THIS": 0x400,  # the flag that has a store checked: TLB_NOTDIRTY
+    "RAM_ADDRESS": 0x10,  # in the frame of notdirty_write()
+}
+_CHECKED_KEEP, _CHECKED_GIVE_BACK = 7, 0x83
+"""Where notdirty_write() goes on, from CHECKED: to its end, and with the hooks of stores."""
 
 
 @functools.cache
@@ -54,40 +142,60 @@ def repair() -> str | None:
     """Repair Unicorn, once a process; return why it cannot be done here, or None if it is."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
-    names = (_GENERATOR, _DIVISION, "raise_exception_ra_x86_64")
+    names = [*(place.symbol for place in _PLACES), *_CALLED.values()]
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
-    bit_test = unicorn_api.address_of(_GENERATOR) + _BIT_TEST_AT
-    division = unicorn_api.address_of(_DIVISION)
-    for address, code in ((bit_test, _BIT_TEST), (division, _DIVISION_CODE)):
-        if ctypes.string_at(address, len(code)) != code:
-            return f"this build of unicorn has other code at {address:#x}"
+    for place in _PLACES:
+        if not place.known:
+            return f"this build of unicorn has other code at {place.symbol}{place.offset:+#x}"
     try:
-        target = _replacement()
-        _overwrite(division, _JUMP + target.to_bytes(8, "little"))
-        _overwrite(bit_test, _BIT_TEST_REPAIRED)
+        routines = _routines()
+        for place, code in _repaired(routines):
+            _overwrite(place.address, code)
     except OSError as reason:
         return str(reason)
     return None
 
 
-def _replacement() -> int:
-    """Assemble ``repairs.S`` into a page of its own; return the address of the division."""
+def _repaired(routines: dict[str, int]) -> list[tuple[Place, bytes]]:
+    """Return what each place is to become. None is used before the last is written."""
+    step = EVERY_BLOCK.address + _STEP
+    to_step = step - (CHECKED.address + 5)
+    return [
+        (DIVISION, _far(routines["idivl"])),
+        (BIT_TEST, BIT_TEST_REPAIRED),
+        (FIRST_BLOCK, _far(routines["first_block"])),
+        (EVERY_BLOCK, b"\xc3".ljust(_STEP, b"\xcc") + _far(routines["checked"])),  # ret
+        (STORE_BYTE, _far(routines["store_byte"])),
+        (CHECKED, b"\xe9" + to_step.to_bytes(4, "little", signed=True) + b"\x90\x90"),
+    ]
+
+
+def _far(target: int) -> bytes:
+    return _JUMP + target.to_bytes(8, "little")
+
+
+def _routines() -> dict[str, int]:
+    """Assemble ``repairs.S`` into a page of its own; return where its routines are."""
     page = mmap.mmap(-1, mmap.PAGESIZE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
     constants = {
         "RAX": OFFSET["gpr"],
         "RDX": OFFSET["gpr"] + 16,
-        "RAISE": unicorn_api.address_of("raise_exception_ra_x86_64"),
         "LEAST": _LEAST,
+        "KEEP": CHECKED.address + _CHECKED_KEEP,
+        "STORE_GOES_ON": STORE_BYTE.address + len(STORE_BYTE.code),
+        "GIVE_BACK": CHECKED.address + _CHECKED_GIVE_BACK,
+        **{name: unicorn_api.address_of(symbol) for name, symbol in _CALLED.items()},
+        **_OFFSETS,
     }
     source = files("vectoros.cpu").joinpath("repairs.S").read_text()
     program = assemble(source, origin=address, constants=constants, name="repairs.S")
     page[: len(program.code)] = program.code
     _protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
     _pages.append(page)
-    return program.symbols["idivl"]
+    return program.symbols
 
 
 def _overwrite(address: int, code: bytes) -> None:

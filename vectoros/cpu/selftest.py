@@ -22,6 +22,7 @@ from vectoros.cpu.core import Cpu, Surroundings
 from vectoros.cpu.engine_portable import PortableEngine
 from vectoros.cpu.repairs import repair
 from vectoros.cpu.selftest_programs import Witness, trials
+from vectoros.cpu.translated import exported
 from vectoros.errors import UsageError
 from vectoros.memory import Memory
 from vectoros.units import MIB
@@ -55,6 +56,23 @@ def fast_engine_checks() -> list[Check]:
         if fault is not None:
             break
     return done
+
+
+def caveats() -> list[str]:
+    """Return, a sentence each, what does not hold on this host whichever engine runs."""
+    found = []
+    if reason := repair():
+        found.append(
+            f"Unicorn is not repaired here ({reason}): IDIV of the least dividend by -1 ends this "
+            "process; every store is checked for translated code, so that none is missed; an "
+            "unaligned read-modify-write of the running block may be made twice"
+        )
+    if not exported():
+        found.append(
+            "this build of unicorn does not export how to forget code by physical address: code "
+            "that an exception's frame overwrites, in pages that cannot be executed, runs stale"
+        )
+    return found
 
 
 def make_cpu(engine: str, memory: Memory, surroundings: Surroundings, clock: Clock) -> Cpu:
