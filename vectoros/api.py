@@ -31,6 +31,7 @@ from vectoros.config import (
     KERNEL_MEMORY,
     RTC_START,
     Config,
+    duration_ticks,
     host_file,
     memory_size,
     rtc_start,
@@ -46,63 +47,16 @@ from vectoros.memory import Memory
 from vectoros.mouse import Mouse
 from vectoros.panic_watch import PanicWatch
 from vectoros.pc import Firmware, Milestone, Pc
+from vectoros.serial_console import Serial
 from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot
 from vectoros.symbol_map import SymbolMap
 from vectoros.symbols import files
 from vectoros.symbols.table import Table, Union
 from vectoros.trace import Tracer
-from vectoros.units import format_ticks, parse_duration, ticks_for
 
 if TYPE_CHECKING:
     from vectoros.screen import Screen
-
-
-class ExpectError(AssertionError):
-    """The guest did not say what was expected. The message shows what it did say."""
-
-
-class Serial:
-    """The console: the far end of the first UART."""
-
-    def __init__(self, machine: Machine, pc: Pc) -> None:
-        """Belong to ``machine``."""
-        self._machine = machine
-        self._pc = pc
-        self._seen = 0
-
-    @property
-    def text(self) -> str:
-        """Everything that the guest has sent."""
-        return self._pc.serial.text
-
-    def send(self, text: str | bytes) -> None:
-        """Type ``text`` at the present tick."""
-        data = text.encode() if isinstance(text, str) else text
-        self._pc.uart.receive(data)
-        self._pc.board.events.refresh()
-
-    def on_byte(self, sink: Callable[[int], None]) -> None:
-        """Call ``sink`` with each byte that the guest sends from now on."""
-        self._pc.serial.on_byte(sink)
-
-    def expect(self, pattern: str, timeout: str | int = "10s") -> re.Match[bytes]:
-        """Run until ``pattern`` matches what the guest sent since the last match; return it.
-
-        ``timeout`` is virtual time: text such as ``2s``, or nanoseconds. Raises
-        :class:`ExpectError` when it is over, or when the guest stops before.
-        """
-        limit = self._pc.clock.now + _ticks(timeout)
-        self._seen = min(self._seen, len(self._pc.serial.output))
-        watch, stop = self._machine._run_to_text(pattern, self._seen, limit)
-        if watch.hit is None:
-            said = self._pc.serial.output[self._seen :].decode("utf-8", errors="replace")
-            raise ExpectError(
-                f"{pattern!r} did not appear within {timeout}: {stop.reason.value} at "
-                f"{format_ticks(stop.tick)}, rip {self._machine.cpu.rip:#x}, after:\n{said[-2000:]}"
-            )
-        self._seen = watch.hit.end()
-        return watch.hit
 
 
 class Machine:
@@ -120,7 +74,7 @@ class Machine:
         native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
         self._symbols: list[Table] = []
-        self.serial = Serial(self, self._pc)
+        self.serial = Serial(self._pc, self._run_to_text)
         self.panic_watch = PanicWatch(self._pc)
         self.keyboard = Keyboard(self._pc)
         self.mouse = Mouse(self._pc)
@@ -319,7 +273,7 @@ class Machine:
         """
         limit = until_tick
         if for_ is not None:
-            end = self._pc.clock.now + _ticks(for_)
+            end = self._pc.clock.now + duration_ticks(for_)
             limit = end if limit is None else min(limit, end)
         if until is None:
             return self._go(limit, served)
@@ -413,11 +367,3 @@ def _firmware(config: Config) -> Firmware:
     if config.kernel is not None:
         return kernel_firmware(config.kernel, config.append, config.initrd)
     return Bios() if config.firmware else BootSector()
-
-
-def _ticks(duration: str | int) -> int:
-    """Return ticks for text such as ``2s``, or for nanoseconds."""
-    try:
-        return ticks_for(parse_duration(duration) if isinstance(duration, str) else duration)
-    except ValueError as reason:
-        raise UsageError(str(reason)) from None

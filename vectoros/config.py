@@ -11,7 +11,7 @@ from vectoros.errors import UsageError
 from vectoros.files import HostFile
 from vectoros.layout import MAXIMUM_RAM, MINIMUM_RAM
 from vectoros.machine_info import COMMAND_LINE_SIZE, check_command_line
-from vectoros.units import MIB, PAGE_SIZE, parse_size
+from vectoros.units import MIB, PAGE_SIZE, parse_duration, parse_size, ticks_for
 
 ENGINES = ("auto", "fast", "portable")
 
@@ -106,3 +106,11 @@ def rtc_start(moment: datetime | str) -> datetime:
     raise UsageError(
         f"--rtc: a date and time is written 2030-05-01T12:00:00 and is UTC, not {moment!r:.60}"
     )
+
+
+def duration_ticks(duration: int | str) -> int:
+    """Return ticks for text such as ``2s``, or for nanoseconds."""
+    try:
+        return ticks_for(parse_duration(duration) if isinstance(duration, str) else duration)
+    except ValueError as reason:
+        raise UsageError(str(reason)) from None
