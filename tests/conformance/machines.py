@@ -31,7 +31,7 @@ EXIT_STATUSES = (0, 1)  # every case is well, some are not
 QEMU_COMMAND = (
     "qemu-system-x86_64", "-machine", "pc", "-m", "64M", "-accel", "tcg",
     # As vectoros/cpu/cpuid.py has it. What TCG cannot do, it says on stderr.
-    "-cpu", "SandyBridge,-x2apic,-tsc-deadline,-avx",
+    "-cpu", "SandyBridge,+pdpe1gb,-x2apic,-tsc-deadline,-avx",
     "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
     "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
 )  # fmt: skip

@@ -32,6 +32,8 @@ LEAVES: dict[tuple[int, int], Leaf] = {
     # The time-stamp counter runs at CRYSTAL_HZ * EBX / EAX.
     (0x15, 0): (1, TICKS_PER_SECOND // CRYSTAL_HZ, CRYSTAL_HZ, 0),
     (0x16, 0): (_MHZ, _MHZ, 100, 0),
+    # RDTSCP NX SYSCALL and long mode as Unicorn has it, and 1 GiB pages, which its MMU maps.
+    (0x8000_0001, 0): (0x0002_06A1, 0, 1, 0x2C10_0800),
 }
 """By leaf and subleaf; the second is 0 where a leaf has none."""
 

@@ -1,0 +1,84 @@
+# paging_rights.S -- page faults in long mode: each access by each ring against every entry of a
+# walk, pages of 4 KiB, 2 MiB and 1 GiB, with error code and CR2.
+#
+# Source: Intel SDM Vol. 3A, 4.5 "4-Level Paging and 5-Level Paging", 4.6 "Access Rights" and
+# 4.7 "Page-Fault Exceptions". The cases are rows of tests/conformance/tables/paging_rights.py.
+
+SUBJECT paging_rights
+
+# The tree under test maps LINEAR by these entries; SCRATCH_HIGH is there if one maps a large page.
+.set LINEAR,  0x8000400000
+.set T_PML4E, PML4 + 8
+.set T_PDPTE, 0x71000
+.set T_PDE,   0x72000 + 2 * 8
+.set T_PTE,   0x73000
+.set T_FRAME, 0x74000
+.set T_CODE,  0x10                      # where in a frame there is code
+
+# build_tree: everything present, writable, user, executable; INT DONE in both frames.
+.code64
+build_tree:
+        mov     edi, T_PDPTE
+        xor     eax, eax
+        mov     ecx, 4 * 4096 / 8
+        rep     stosq
+        mov     edi, T_PML4E
+        mov     dword ptr [rdi], T_PDPTE + 7
+        mov     edi, T_PDPTE
+        mov     dword ptr [rdi], 0x72000 + 7
+        mov     edi, T_PDE
+        mov     dword ptr [rdi], T_PTE + 7
+        mov     edi, T_PTE
+        mov     dword ptr [rdi], T_FRAME + 7
+        mov     edi, T_FRAME + T_CODE
+        mov     word ptr [rdi], 0xcd + (DONE << 8)
+        mov     edi, SCRATCH_HIGH + T_CODE
+        mov     word ptr [rdi], 0xcd + (DONE << 8)
+        ret
+
+# CHANGE ENTRY, KEEP, SET: the entry is ANDed and ORed. The tree has not been used before.
+.macro CHANGE entry, keep, set
+        mov     ecx, \entry
+        mov     rax, \keep
+        and     [rcx], rax
+        mov     rax, \set
+        or      [rcx], rax
+.endm
+.macro CLEAR_WP
+        mov     rax, cr0
+        btr     eax, 16
+        mov     cr0, rax
+.endm
+.macro CLEAR_NXE
+        mov     ecx, MSR_EFER
+        rdmsr
+        btr     eax, 11
+        wrmsr
+.endm
+
+.macro DO_READ
+        mov     rbx, LINEAR + 0x123
+        MARK
+        mov     al, [rbx]
+.endm
+.macro DO_WRITE
+        mov     rbx, LINEAR + 0x123
+        MARK
+        mov     [rbx], al
+.endm
+.macro DO_FETCH
+        mov     rbx, LINEAR + T_CODE
+        jmp     rbx
+.endm
+.macro WANT_DATA_FAULT error
+WANT VECTOR, 14
+WANT ERROR, \error
+WANT RIP, 0
+WANT CR2, LINEAR + 0x123
+.endm
+.macro WANT_FETCH_FAULT error
+WANT VECTOR, 14
+WANT ERROR, \error
+WANT IP, LINEAR + T_CODE
+WANT CR2, LINEAR + T_CODE
+.endm
