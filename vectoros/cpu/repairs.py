@@ -26,7 +26,7 @@ import sys
 from importlib.resources import files
 
 from vectoros.assembler import assemble
-from vectoros.cpu import unicorn_api
+from vectoros.cpu import guards, unicorn_api
 from vectoros.cpu.registers import OFFSET
 
 _GENERATOR = "gen_intermediate_code_x86_64"
@@ -54,7 +54,7 @@ def repair() -> str | None:
     """Repair Unicorn, once a process; return why it cannot be done here, or None if it is."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
-    names = (_GENERATOR, _DIVISION, "raise_exception_ra_x86_64")
+    names = (_GENERATOR, _DIVISION, "raise_exception_ra_x86_64", *guards.NAMES)
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
@@ -63,12 +63,16 @@ def repair() -> str | None:
     for address, code in ((bit_test, _BIT_TEST), (division, _DIVISION_CODE)):
         if ctypes.string_at(address, len(code)) != code:
             return f"this build of unicorn has other code at {address:#x}"
+    if (reason := guards.problem()) is not None:
+        return reason
     try:
         target = _replacement()
         _overwrite(division, _JUMP + target.to_bytes(8, "little"))
         _overwrite(bit_test, _BIT_TEST_REPAIRED)
-    except OSError as reason:
-        return str(reason)
+        for address, code in guards.put_up():
+            _overwrite(address, code)
+    except OSError as failure:
+        return str(failure)
     return None
 
 
@@ -85,7 +89,7 @@ def _replacement() -> int:
     source = files("vectoros.cpu").joinpath("repairs.S").read_text()
     program = assemble(source, origin=address, constants=constants, name="repairs.S")
     page[: len(program.code)] = program.code
-    _protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
     _pages.append(page)
     return program.symbols["idivl"]
 
@@ -94,16 +98,9 @@ def _overwrite(address: int, code: bytes) -> None:
     """Put ``code`` at ``address``, in executable pages."""
     first = address & -mmap.PAGESIZE
     size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
-    _protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
     ctypes.memmove(address, code, len(code))
-    _protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
-
-
-def _protect(address: int, size: int, protection: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    if libc.mprotect(address, size, protection) != 0:
-        raise OSError(ctypes.get_errno(), "this host refuses to change the protection of code")
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 _pages: list[mmap.mmap] = []
