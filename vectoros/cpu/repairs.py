@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from vectoros.assembler import assemble
-from vectoros.cpu import unicorn_api
+from vectoros.cpu import guards, unicorn_api
 from vectoros.cpu.registers import OFFSET
 
 
@@ -142,19 +142,23 @@ def repair() -> str | None:
     """Repair Unicorn, once a process; return why it cannot be done here, or None if it is."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
-    names = [*(place.symbol for place in _PLACES), *_CALLED.values()]
+    names = [*(place.symbol for place in _PLACES), *_CALLED.values(), *guards.NAMES]
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
     for place in _PLACES:
         if not place.known:
             return f"this build of unicorn has other code at {place.symbol}{place.offset:+#x}"
+    if (reason := guards.problem()) is not None:
+        return reason
     try:
         routines = _routines()
         for place, code in _repaired(routines):
             _overwrite(place.address, code)
-    except OSError as reason:
-        return str(reason)
+        for address, code in guards.put_up():
+            _overwrite(address, code)
+    except OSError as failure:
+        return str(failure)
     return None
 
 
@@ -193,7 +197,7 @@ def _routines() -> dict[str, int]:
     source = files("vectoros.cpu").joinpath("repairs.S").read_text()
     program = assemble(source, origin=address, constants=constants, name="repairs.S")
     page[: len(program.code)] = program.code
-    _protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
     _pages.append(page)
     return program.symbols
 
@@ -202,16 +206,9 @@ def _overwrite(address: int, code: bytes) -> None:
     """Put ``code`` at ``address``, in executable pages."""
     first = address & -mmap.PAGESIZE
     size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
-    _protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
     ctypes.memmove(address, code, len(code))
-    _protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
-
-
-def _protect(address: int, size: int, protection: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    if libc.mprotect(address, size, protection) != 0:
-        raise OSError(ctypes.get_errno(), "this host refuses to change the protection of code")
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 _pages: list[mmap.mmap] = []
