@@ -1,4 +1,4 @@
-"""Two defects of Unicorn 2.1.4, repaired in its code in memory.
+"""Three defects of Unicorn 2.1.4, repaired in its code in memory.
 
 1. ``idiv r32`` with a dividend of -2**63 and a divisor of -1 ends the host's
    process, from ring 3, too. Hardware raises #DE (Intel SDM Vol. 2A, "IDIV").
@@ -7,13 +7,18 @@
    pause, which makes a block begin elsewhere, would be visible to the guest, and
    sooner or later be in its memory as part of an interrupt's frame. Repaired, they
    leave those flags as they were.
+3. Where a block ends in an indirect jump, the next one is entered directly if it has
+   been met before, without a look at INTR. Behind STI that look is due: INTR could not
+   be taken before. So the interrupt came at once or much later, by what had been
+   translated so far (Linux enables interrupts by ``sti; ret``). Repaired, there is a look
+   behind every interrupt shadow.
 
 The code is recognised by its bytes in the Linux x86-64 wheel. A page is writable
 or executable, never both, and not executable while it is being written: no other
 thread may be running Unicorn when the first engine is made.
 
-The fast engine insists on both. The portable one computes the flags at every
-instruction and needs the first only, and takes it where it can.
+The fast engine insists on all. The portable one computes the flags and looks at INTR at
+every instruction and needs the first only, and takes it where it can.
 """
 
 from __future__ import annotations
@@ -39,6 +44,15 @@ _BIT_TEST = bytes.fromhex("83e802 83f82b 0f87b86e0000")
 _BIT_TEST_REPAIRED = bytes.fromhex("83e802 83f82b 90e9b86e0000")
 """``ja`` has become ``nop; jmp``: always compute all flags, and replace CF."""
 
+_SHADOW_AT = -0x19965
+"""Offset from it of what do_gen_eob_worker() does only for a block in an interrupt shadow."""
+
+_SHADOW = bytes.fromhex("b8f7ffffff 482183a8000000")
+"""``mov eax, ~8; and [rbx + 168], rax``: the shadow is over, as far as translation goes."""
+
+_SHADOW_REPAIRED = bytes.fromhex("80a3a8000000f7 4531f6 6690")
+"""``and byte [rbx + 168], ~8; xor r14d, r14d``: and the block does not end in a jump."""
+
 _DIVISION = "helper_idivl_EAX_x86_64"
 _DIVISION_CODE = bytes.fromhex("488b4710 8b17 48c1e020 4809d0 85f6 741e 4863f6 4899 48f7fe")
 """What it begins with, to the host's own division."""
@@ -59,14 +73,17 @@ def repair() -> str | None:
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
     bit_test = unicorn_api.address_of(_GENERATOR) + _BIT_TEST_AT
+    shadow = unicorn_api.address_of(_GENERATOR) + _SHADOW_AT
     division = unicorn_api.address_of(_DIVISION)
-    for address, code in ((bit_test, _BIT_TEST), (division, _DIVISION_CODE)):
+    places = ((bit_test, _BIT_TEST), (shadow, _SHADOW), (division, _DIVISION_CODE))
+    for address, code in places:
         if ctypes.string_at(address, len(code)) != code:
             return f"this build of unicorn has other code at {address:#x}"
     try:
         target = _replacement()
         _overwrite(division, _JUMP + target.to_bytes(8, "little"))
         _overwrite(bit_test, _BIT_TEST_REPAIRED)
+        _overwrite(shadow, _SHADOW_REPAIRED)
     except OSError as reason:
         return str(reason)
     return None
