@@ -72,11 +72,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests that take long")
 
 
-def asked_for(config: pytest.Config) -> set[str]:
-    """Return which of :data:`OPT_IN` this run asked for."""
-    if config.getoption("--slow"):
-        return set(OPT_IN)
-    return set(OPT_IN) & set(re.findall(r"\w+", config.getoption("-m")))
+def asked_for(expression: str, *, slow: bool) -> set[str]:
+    """Return which of :data:`OPT_IN` a run with ``-m expression`` asks for."""
+    return {name for name in OPT_IN if slow or re.search(rf"(?<!not )\b{name}\b", expression)}
 
 
 def reason_to_skip(marker: str) -> str | None:
@@ -93,7 +91,7 @@ def reason_to_skip(marker: str) -> str | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what this run did not ask for or this host cannot do."""
-    asked = asked_for(config)
+    asked = asked_for(config.getoption("-m"), slow=bool(config.getoption("--slow")))
     needs = (*PROGRAMS, *FILES)
     reasons = {name: reason for name in needs if (reason := reason_to_skip(name)) is not None}
     for item in items:

@@ -249,6 +249,7 @@ ANSWERS = {
     "boot": {"boot.cold": 1000.0, "boot.help": 150.0, "boot.emulate": 200.0},
     "flat": {},
     "gate": {"gate.fast.yield": 3000.0},
+    "linux": {},
     "mips": {"mips.fast/unicorn": 0.8},
     "snapshot": {"snapshot.take": 2.0, "snapshot.restore": 1.0},
     "traps": {f"traps.fast.{event}": 500.0 for event in ("int-n", "page-fault", "undefined")},
@@ -292,7 +293,8 @@ def test_the_command_prints_the_rows_and_writes_them_for_programs(tmp_path: Path
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    rule = r"^there is no benchmark 'mops'; there are boot, flat, gate, mips, snapshot, traps$"
+    names = "boot, flat, gate, linux, mips, snapshot, traps"
+    rule = rf"^there is no benchmark 'mops'; there are {names}$"
     with pytest.raises(UsageError, match=rule):
         CliRunner().invoke(command, ["mips", "mops"], catch_exceptions=False)
 

@@ -144,3 +144,21 @@ def test_whoever_waits_for_lines_hears_their_ends_only() -> None:
     port.on_line(lambda: heard.append(len(port.output)))
     send(port, b"one\r\ntwo\nthree")
     assert heard == [5, 9]
+
+
+@given(st.text("ab\\$. \n#", min_size=1, max_size=3), st.text("ab\\$. \n#", max_size=30))
+def test_a_plain_text_is_found_where_a_pattern_for_it_would_be(text: str, said: str) -> None:
+    port = SerialPort()
+    _, plain = watch(port, re.escape(text))
+    _, general = watch(port, f"(?:{re.escape(text)})")
+    send(port, said.encode())
+    assert plain == general
+    assert bool(plain) == (text in said)
+
+
+def test_a_text_is_searched_for_only_when_its_last_character_comes() -> None:
+    port = SerialPort()
+    plain, _ = watch(port, re.escape("linux# "))
+    general, _ = watch(port, "linux[#$] ")
+    assert [plain.could_end_with(byte) for byte in b"x# "] == [False, False, True]
+    assert [general.could_end_with(byte) for byte in b"x# "] == [True, True, True]

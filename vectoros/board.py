@@ -117,10 +117,10 @@ class Board(Stateful):
         self.resets = 0
         """Resets that the guest made so far; a statistic, not state."""
         self.slice_ticks = SLICE_TICKS
-        """Length of a slice at most. A choice of the host's: the guest cannot tell."""
+        """Length of a slice at most, about. A choice of the host's: the guest cannot tell."""
         self._power_on: Callable[[], None] | None = None
-        self.watch_ticks = SLICE_TICKS
-        """The same, for whoever watches the guest closely: the shorter of the two holds."""
+        self.watch_ticks = NEVER
+        """The same and exactly, for whoever watches the guest closely."""
         self._host_stop: StopRequest | None = None
         self._alarm: tuple[int, Callable[[], None]] | None = None
         self._host_tick = NEVER  # of the stop or the alarm, whichever is first
@@ -289,9 +289,9 @@ class Board(Stateful):
     def _run_slice(self, end: int) -> None:
         """Run the CPU to whatever comes first."""
         self._accesses_left = SLICE_ACCESSES
-        longest = min(self.slice_ticks, self.watch_ticks)
-        self._slice_end = min(self._next_tick(), end, self.clock.now + longest)
-        how = self.cpu.run(self._slice_end)
+        now = self.clock.now
+        self._slice_end = min(self._next_tick(), end, now + self.watch_ticks)
+        how = self.cpu.run(self._slice_end, now + self.slice_ticks)
         self.halted = how is Stop.HALT
         if how is Stop.SHUTDOWN:
             self.request_stop(Reason.TRIPLE_FAULT)

@@ -22,6 +22,10 @@ The window is searched anew with every byte, so its size is the price of waiting
 _LINE_FEED = 0x0A
 
 
+_LITERAL = re.compile(rb"(?:[^\\^$.|?*+(){}\[\]]|\\[^0-9A-Za-z])+")
+"""A pattern that matches one text only: no character of it means more than itself."""
+
+
 class Watch:
     """A pattern awaited in the output from ``start`` on; ``hit`` is its first match."""
 
@@ -30,6 +34,12 @@ class Watch:
         self.pattern = pattern
         self.start = start
         self.hit: re.Match[bytes] | None = None
+        literal = _LITERAL.fullmatch(pattern.pattern)
+        self._last = re.sub(rb"\\(.)", rb"\1", literal[0], flags=re.DOTALL)[-1] if literal else None
+
+    def could_end_with(self, byte: int) -> bool:
+        """Whether a match may have come with ``byte``. Most texts are not worth a search."""
+        return self._last is None or self._last == byte
 
     def search(self, output: bytearray, start: int) -> bool:
         """Look for the first match in ``output`` from ``start`` on; return whether there is one."""
@@ -91,6 +101,8 @@ class SerialPort:
             for ended in self._line_sinks:
                 ended()
         for watch, found in list(self._watches):
+            if not watch.could_end_with(byte):
+                continue
             start = max(watch.start, len(self.output) - SEARCH_WINDOW)
             if watch.search(self.output, start):
                 self.unwatch(watch)

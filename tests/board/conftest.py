@@ -51,7 +51,8 @@ class FakeCpu:
         self.log: Log = []
         self.hook: Callable[[], object] = lambda: None
 
-    def run(self, deadline: int) -> Stop:
+    def run(self, deadline: int, pause: int | None = None) -> Stop:
+        deadline = deadline if pause is None else min(deadline, pause)
         self.tick, self.deadline = self.clock.now, deadline
         self.slices.append(deadline - self.tick)
         assert deadline > self.tick

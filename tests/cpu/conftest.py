@@ -206,7 +206,7 @@ class Oracle(Engine):
         """Let Unicorn derive its digest of the mode from the registers."""
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._functions["digest"])(self._state.env)
 
-    def run(self, deadline: int) -> Stop:
+    def run(self, deadline: int, pause: int | None = None) -> Stop:
         raise NotImplementedError
 
     def shorten(self, deadline: int) -> None: ...

@@ -69,6 +69,31 @@ def test_sti_behind_sti_does_not_prolong_the_shadow(engine: str) -> None:
     assert taken(machine) == [2]
 
 
+@pytest.mark.parametrize("jump", ["ret", "jmp rdx", "jmp [rsp]", "call rdx"])
+@every_engine
+def test_an_indirect_jump_behind_sti_is_followed_by_the_interrupt(engine: str, jump: str) -> None:
+    text = f"""
+            mov     ecx, 2
+    again:  lea     rdx, [rip + back]
+            push    rdx
+            jmp     open
+    back:   nop                     # the interrupt is due here
+            cli
+            dec     ecx
+            jnz     again
+            hlt
+    open:   sti
+            {jump}
+    """
+    machine = booted(engine, "long", text)
+    while machine.regs.gpr[Gpr.RCX] != 1:  # every block has been met
+        machine.run(1)
+    machine.cpu.set_intr(True)
+    machine.run()
+    assert taken(machine) != []
+    assert machine.regs.gpr[Gpr.RCX] == 1
+
+
 @every_mode
 @every_engine
 def test_the_instruction_behind_mov_ss_is_not_interrupted(engine: str, mode: str) -> None:

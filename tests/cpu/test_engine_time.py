@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.cpu.machines import BITS, CODE, ENGINES, MODES, Machine, same
@@ -177,3 +179,34 @@ def test_shortening_to_a_tick_that_has_passed_ends_the_slice_at_the_next_block(e
     machine.world.hooks[0x10] = lambda: machine.cpu.shorten(0)
     assert machine.run(1 << 40) is Stop.DEADLINE
     assert machine.clock.now == 6
+
+
+@every_engine
+def test_a_pause_ends_a_slice_at_a_boundary_about_there_and_changes_nothing(engine: str) -> None:
+    text = "mov ecx, 200\nagain: nop\n nop\n add eax, ecx\n dec ecx\n jnz again\n hlt"
+    unpaused = booted(engine, "long", text)
+    unpaused.run()
+    machine = booted(engine, "long", text)
+    ends = [machine.clock.now]
+    while machine.cpu.run(1_000_000, machine.clock.now + 50) is Stop.DEADLINE:
+        ends.append(machine.clock.now)
+    assert all(0 < end - start < 50 + 15 for start, end in pairwise(ends))
+    assert len(ends) > 30
+    assert machine.record() == unpaused.record()
+    assert machine.clock.now == unpaused.clock.now
+
+
+@every_engine
+def test_a_pause_too_short_for_a_block_still_comes_forward(engine: str) -> None:
+    machine = booted(engine, "long", "nop\n mov ecx, 0x12345678\n nop\n hlt")
+    ends = []
+    while machine.cpu.run(1_000, machine.clock.now + 1) is Stop.DEADLINE:
+        ends.append(machine.clock.now)
+    assert ends == [1, 6, 7]
+
+
+@every_engine
+def test_the_deadline_counts_if_it_is_sooner_than_the_pause(engine: str) -> None:
+    machine = booted(engine, "long", "nop\n" * 40 + "hlt")
+    assert machine.cpu.run(7, 1_000) is Stop.DEADLINE
+    assert machine.clock.now == 7

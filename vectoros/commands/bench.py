@@ -12,6 +12,7 @@ NAME it takes a minute and asks all of them:
     boot      how long one waits for the prompt, and for what
     flat      how fast compiled code runs for guests that know nothing of NX
     gate      what it costs to ask the kernel for nothing
+    linux     how long an unmodified Linux takes to its shell, beside QEMU
     mips      how fast compiled code runs, and what exact virtual time costs
     snapshot  what a snapshot costs, and what going back to it costs
     traps     what it costs a guest to leave the code that it runs

@@ -84,10 +84,12 @@ class Cpu(Protocol):
     nmi_pending: bool
     """Whether a non-maskable interrupt is latched; set it to latch one."""
 
-    def run(self, deadline: int) -> Stop:
+    def run(self, deadline: int, pause: int | None = None) -> Stop:
         """Run to the first instruction boundary at or after tick ``deadline``.
 
-        Sets the clock. An exception of a callback ends the slice and is raised here.
+        Or, if tick ``pause`` is sooner and no callback shortens the slice, to any boundary
+        about there: an engine need not be exact where the guest cannot tell. Sets the clock.
+        An exception of a callback ends the slice and is raised here.
         """
 
     def shorten(self, deadline: int) -> None:

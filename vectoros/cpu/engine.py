@@ -70,7 +70,7 @@ class Engine(ABC):
     # -- what an engine adds -------------------------------------------------
 
     @abstractmethod
-    def run(self, deadline: int) -> Stop:
+    def run(self, deadline: int, pause: int | None = None) -> Stop:
         """See :class:`vectoros.cpu.core.Cpu`."""
 
     @abstractmethod

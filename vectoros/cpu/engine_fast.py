@@ -1,13 +1,12 @@
 """The fast engine: exact time at native speed, on Unicorn's Linux x86-64 wheel.
 
-The registers are Unicorn's own, in place. The block hook, exception delivery,
-SYSCALL, RDTSC and the check of ports are host code (``native*.S``); Python runs
-only for devices and deadlines. What this relies on is Unicorn's private business
-and is proven by :mod:`vectoros.cpu.selftest` before the engine is used.
+The registers are Unicorn's own, in place. The block hook, exception delivery, SYSCALL, RDTSC
+and the check of ports are host code (``native*.S``); Python runs only for devices and deadlines.
+What this relies on is Unicorn's own business; :mod:`vectoros.cpu.selftest` proves it first.
 
-How a slice ends on the exact instruction: the block hook refuses the block that
-would cross the deadline. Then Unicorn is told to translate the next block with
-one instruction only, that one may cross, and so on until the budget is spent.
+How a slice ends on the exact instruction: the block hook refuses the block that would
+cross the deadline. Then Unicorn is told to translate the next block with one instruction
+only, that one may cross, and so on until the budget is spent. (Not for a mere pause.)
 """
 
 from __future__ import annotations
@@ -102,8 +101,8 @@ class FastEngine(Engine):
         check = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
         self._state.port_check = self._pointer(check(self.guarded(self._port_allowed, 0)))
         self._state.sysenter = self._pointer(api.VoidHook(self.guarded(self._sysenter, None)))
-        undo = ctypes.CFUNCTYPE(None)
-        self._state.undo_int = self._pointer(undo(self.guarded(self._undo_int, None)))
+        on_undo = ctypes.CFUNCTYPE(None)(self.guarded(self._undo_int, None))
+        self._state.undo_int = self._pointer(on_undo)
         on_load = api.MmioRead(self.guarded(self._acknowledge, 0))
         on_store = api.MmioWrite(self.guarded(self._store_beside, None))
         self._keep += [on_load, on_store]
@@ -116,15 +115,15 @@ class FastEngine(Engine):
 
     # -- running -------------------------------------------------------------
 
-    def run(self, deadline: int) -> Stop:
+    def run(self, deadline: int, pause: int | None = None) -> Stop:
         """See :class:`vectoros.cpu.core.Cpu`."""
         if self._shut:
             return Stop.SHUTDOWN
         state = self._state
-        state.deadline = deadline
-        state.budget = deadline - self.clock.now
+        state.deadline = deadline if pause is None else min(deadline, pause)
+        state.budget = state.deadline - self.clock.now
+        self._pause_below = state.budget if state.deadline < deadline else native.NOWHERE
         state.cr2 = self.regs.cr2
-        state.last_size = 0
         state.cross_at = state.ahead_at = state.delivering_at = native.NOWHERE
         state.now = self.clock.now
         self.clock.follow(self._now)
@@ -132,8 +131,8 @@ class FastEngine(Engine):
             if state.budget > 0:
                 self._deliver_nmi()
             while state.budget > 0 and not self._shut:
-                if self._run_once() is Stop.HALT:
-                    return Stop.HALT
+                if (stop := self._run_once()) is not None:
+                    return stop
             return self._end()
         finally:
             self.clock.set(state.deadline - state.budget)
@@ -141,13 +140,14 @@ class FastEngine(Engine):
     def _run_once(self) -> Stop | None:
         """Run until a block is refused, and prepare to land; or see what else stopped."""
         state = self._state
-        state.last_size = 0
-        state.refused = 0
+        state.last_size = state.refused = 0
         error = self._start()
         self._settle_flags()
         self._raise_failure()
         if state.refused:
             if state.budget > 0:
+                if state.budget < self._pause_below and state.budget != state.ahead_at:
+                    return Stop.DEADLINE  # any boundary will do, and this one has no secrets
                 state.cross_at = state.budget
                 self._next_tb.value = 1
             return None
@@ -165,6 +165,7 @@ class FastEngine(Engine):
         if deadline < state.deadline:
             state.budget -= state.deadline - deadline
             state.deadline = deadline
+            self._pause_below = native.NOWHERE
 
     def _abandon(self) -> None:
         self.shorten(0)

@@ -63,8 +63,10 @@ class PortableEngine(TrapEngine):
 
     # -- running -------------------------------------------------------------
 
-    def run(self, deadline: int) -> Stop:
+    def run(self, deadline: int, pause: int | None = None) -> Stop:
         """See :class:`vectoros.cpu.core.Cpu`."""
+        if pause is not None:
+            deadline = min(deadline, pause)  # to be exact is no dearer here
         if self._shut:
             return Stop.SHUTDOWN
         meter = self._meter

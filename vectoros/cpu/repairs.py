@@ -1,4 +1,4 @@
-"""Five defects of Unicorn 2.1.4, repaired in its code in memory.
+"""Six defects of Unicorn 2.1.4, repaired in its code in memory.
 
 1. ``idiv r32`` with a dividend of -2**63 and a divisor of -1 ends the host's
    process, from ring 3, too. Hardware raises #DE (Intel SDM Vol. 2A, "IDIV").
@@ -21,13 +21,18 @@
    bytes may be stored, and an addition to memory adds to them twice. A pause before
    the instruction avoids it, and so is visible. Repaired, the whole store is checked
    before the first byte is stored.
+6. Where a block ends in an indirect jump, the next one is entered directly if it has
+   been met before, without a look at INTR. Behind STI that look is due: INTR could not
+   be taken before. So the interrupt came at once or much later, by what had been
+   translated so far (Linux enables interrupts by ``sti; ret``). Repaired, there is a look
+   behind every interrupt shadow.
 
 The code is recognised by its bytes in the Linux x86-64 wheel. A page is writable
 or executable, never both, and not executable while it is being written: no other
 thread may be running Unicorn when the first engine is made.
 
-The fast engine insists on all. The portable one computes the flags at every
-instruction and can have all stores checked, so it takes them where it can.
+The fast engine insists on all. The portable one computes the flags and looks at INTR at
+every instruction, and can have all stores checked, so it takes them where it can.
 """
 
 from __future__ import annotations
@@ -79,6 +84,13 @@ BIT_TEST = Place(
 BIT_TEST_REPAIRED = bytes.fromhex("83e802 83f82b 90e9b86e0000")
 """``ja`` has become ``nop; jmp``: always compute all flags, and replace CF."""
 
+SHADOW = Place("gen_intermediate_code_x86_64", -0x19965, bytes.fromhex("b8f7ffffff 482183a8000000"))
+"""What do_gen_eob_worker() does only for a block in an interrupt shadow: ``mov eax, ~8;
+and [rbx + 168], rax``: the shadow is over, as far as translation goes."""
+
+SHADOW_REPAIRED = bytes.fromhex("80a3a8000000f7 4531f6 6690")
+"""``and byte [rbx + 168], ~8; xor r14d, r14d``: and the block does not end in a jump."""
+
 FIRST_BLOCK = Place(
     "tlb_protect_code_x86_64", 0, bytes.fromhex("4889f7 ba01000000 be00100000 e97e96f9ff")
 )
@@ -107,7 +119,7 @@ _LEAST = 1 << 63
 _STEP = 16
 """Offset in the freed EVERY_BLOCK of the far jump that CHECKED, too short for one, leads to."""
 
-_PLACES = (DIVISION, BIT_TEST, FIRST_BLOCK, EVERY_BLOCK, CHECKED, STORE_BYTE)
+_PLACES = (DIVISION, BIT_TEST, SHADOW, FIRST_BLOCK, EVERY_BLOCK, CHECKED, STORE_BYTE)
 _CALLED = {
     "RAISE": "raise_exception_ra_x86_64",
     "HOST_ADDRESS": "qemu_map_ram_ptr_x86_64",
@@ -169,6 +181,7 @@ def _repaired(routines: dict[str, int]) -> list[tuple[Place, bytes]]:
     return [
         (DIVISION, _far(routines["idivl"])),
         (BIT_TEST, BIT_TEST_REPAIRED),
+        (SHADOW, SHADOW_REPAIRED),
         (FIRST_BLOCK, _far(routines["first_block"])),
         (EVERY_BLOCK, b"\xc3".ljust(_STEP, b"\xcc") + _far(routines["checked"])),  # ret
         (STORE_BYTE, _far(routines["store_byte"])),
