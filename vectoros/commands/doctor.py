@@ -31,6 +31,7 @@ from typing import Any
 import click
 
 from vectoros import __version__
+from vectoros.commands._guest_cpu import guest_cpu
 from vectoros.commands._options import json_option
 from vectoros.messages import table
 from vectoros.units import MIB
@@ -56,20 +57,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class GuestCpu:
-    """The CPU that guests see: what CPUID tells them, by the names of the SDM."""
-
-    model: str
-    vendor: str
-    family: int
-    model_number: int
-    stepping: int
-    features: list[str]
-    absent: list[str]
-    """Features with a name here that it does not have."""
-
-
-@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """What was found."""
 
@@ -78,8 +65,6 @@ class Diagnosis:
     why: str
     checks: list[Finding]
     trials: list[Finding]
-    cpu: GuestCpu | None = None
-    """None if nothing can run."""
 
     @property
     def ok(self) -> bool:
@@ -101,24 +86,7 @@ def diagnose() -> Diagnosis:
     else:
         engine, why = "portable", f"the fast engine cannot run: {last.name}: {last.detail}"
     engines = ["fast", "portable"] if last.ok else ["portable"]
-    return Diagnosis(engine, why, checks, [_trial(name) for name in engines], guest_cpu(engine))
-
-
-def guest_cpu(engine: str) -> GuestCpu:
-    """Ask a CPU of ``engine`` what it is."""
-    from vectoros.cpu.cpuid_reader import CpuidReader
-    from vectoros.cpu.features import FEATURES, advertised, identity
-
-    read = CpuidReader(engine)
-    try:
-        found = identity(read)
-        names = [feature.name for feature in advertised(read)]
-    finally:
-        read.close()
-    absent = [feature.name for feature in FEATURES if feature.name not in names]
-    return GuestCpu(
-        found.brand, found.vendor, found.family, found.model, found.stepping, names, absent
-    )
+    return Diagnosis(engine, why, checks, [_trial(name) for name in engines])
 
 
 def _trial(engine: str) -> Finding:
@@ -171,7 +139,7 @@ def data(found: Diagnosis) -> dict[str, Any]:
         "why": found.why,
         "checks": [_row(check) for check in found.checks],
         "trials": [_row(trial) for trial in found.trials],
-        "cpu": None if found.cpu is None else asdict(found.cpu),
+        "cpu": None if found.engine is None else asdict(guest_cpu(found.engine)),
         "versions": versions(),
         "host": host(),
         "notes": [NOTE],
@@ -193,24 +161,14 @@ def text(found: Diagnosis) -> Iterator[str]:
     ]
     yield table(("check", "result", ""), rows)
     yield ""
-    if (cpu := found.cpu) is not None:
-        yield table(("the guest's CPU", cpu_name(cpu)), cpu_rows(cpu))
+    if found.engine is not None:
+        cpu = guest_cpu(found.engine)
+        yield table(("the guest's CPU", str(cpu)), cpu.rows())
         yield ""
     facts = {**versions(), **{name: str(value) for name, value in host().items()}}
     yield table(("this host", ""), facts.items())
     yield ""
     yield f"Note: {NOTE}."
-
-
-def cpu_name(cpu: GuestCpu) -> str:
-    """Return brand and signature, for people."""
-    return f"{cpu.model} (family {cpu.family}, model {cpu.model_number}, stepping {cpu.stepping})"
-
-
-def cpu_rows(cpu: GuestCpu) -> Iterator[tuple[str, str]]:
-    """Yield what the CPU has and has not, for people."""
-    yield "it has", ", ".join(cpu.features)
-    yield "it has not", ", ".join(cpu.absent)
 
 
 def _shown(found: Diagnosis) -> Iterator[tuple[bool, Finding]]:

@@ -35,13 +35,13 @@ LEAVES: dict[tuple[int, int], Leaf] = {
     (0xD, 0): (3, 0x240, 0x240, 0),
     (0xD, 1): (1, 0, 0, 0),
     (0xD, 2): (0, 0, 0, 0),
+    # The time-stamp counter neither stops nor changes its rate,
+    (0x8000_0007, 0): (0, 0, 0, 1 << 8),
     # The time-stamp counter runs at CRYSTAL_HZ * EBX / EAX.
     (0x15, 0): (1, TICKS_PER_SECOND // CRYSTAL_HZ, CRYSTAL_HZ, 0),
     (0x16, 0): (_MHZ, _MHZ, 100, 0),
-    # LAHF64; SYSCALL, NX, 1-GiB pages, RDTSCP, LM.
+    # RDTSCP NX SYSCALL and long mode as Unicorn has it, and 1 GiB pages, which its MMU maps.
     (0x8000_0001, 0): (0x0002_06A1, 0, 1, 0x2C10_0800),
-    # It neither stops nor changes its rate.
-    (0x8000_0007, 0): (0, 0, 0, 1 << 8),
 }
 """By leaf and subleaf; the second is 0 where a leaf has none."""
 

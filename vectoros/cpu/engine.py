@@ -53,11 +53,11 @@ class Engine(ABC):
         self.memory = memory
         self.around = surroundings
         self.clock = clock
+        refuse()
         self._failure: BaseException | None = None
         self._shut = False  # a triple fault; only a change of the registers ends it
         self._keep: list[object] = []  # callbacks that Unicorn points to
         repair()
-        refuse()
         self._uc: Any = Uc(api.uc.UC_ARCH_X86, api.uc.UC_MODE_64)
         self._uc.ctl_set_cpu_model(CPU_MODEL)
         self._uc.ctl_exits_enabled(True)  # an `until` address would cost a page walk

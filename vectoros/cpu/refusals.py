@@ -43,7 +43,6 @@ from vectoros.cpu.bits import (
 )
 from vectoros.cpu.msrs import Rule, advertised_here, rules
 from vectoros.cpu.registers import OFFSET, Segment
-from vectoros.cpu.repairs import JUMP, overwrite, protect
 from vectoros.layout import PHYSICAL_ADDRESS_BITS
 
 _BEGINNINGS = {
@@ -54,6 +53,9 @@ _BEGINNINGS = {
     "xsetbv": ("helper_xsetbv_x86_64", "55 4889fd 53 4883ec18 f687ca01000004"),
 }
 """Our routine -> what it comes before: an exported routine, and the bytes it begins with."""
+
+_JUMP = bytes.fromhex("ff2500000000")
+"""``jmp [rip]``: to the address in the eight bytes behind it."""
 
 _GENERATOR = "gen_intermediate_code_x86_64"
 _VEX_AT = -0xFFB6
@@ -133,8 +135,8 @@ def refuse() -> str | None:
     try:
         symbols = _assembled()
         for routine, (address, _) in zip(_BEGINNINGS, found, strict=True):
-            overwrite(address, JUMP + symbols[routine].to_bytes(8, "little"))
-        overwrite(vex, _VEX_REPAIRED)
+            _overwrite(address, _JUMP + symbols[routine].to_bytes(8, "little"))
+        _overwrite(vex, _VEX_REPAIRED)
     except OSError as reason:
         return str(reason)
     return None
@@ -179,7 +181,7 @@ def _assembled() -> dict[str, int]:
     program = assemble(source, origin=address, constants=constants, name="refusals.S")
     image = program.code.ljust(_TABLE_AT, b"\xcc") + table
     page[: len(image)] = image
-    protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
     _pages.append(page)
     return program.symbols
 
@@ -194,6 +196,15 @@ def _offsets() -> dict[str, int]:
         "ENV_TR_FLAGS": OFFSET["tr"] + flags,
         **{f"ENV_{gpr.name}": OFFSET["gpr"] + 8 * gpr for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX)},
     }
+
+
+def _overwrite(address: int, code: bytes) -> None:
+    """Put ``code`` at ``address``, in executable pages."""
+    first = address & -mmap.PAGESIZE
+    size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
+    ctypes.memmove(address, code, len(code))
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 _pages: list[mmap.mmap] = []
