@@ -23,14 +23,34 @@ def test_every_check_is_shown_with_the_verdict(capsys: pytest.CaptureFixture[str
     for package in doctor.PACKAGES:
         assert f"\n{package} " in said
     assert "x87 transcendentals" in said
+    assert "Sandy Bridge) (family 6, model 42, stepping 1)" in said
+    assert "\nit has           FPU, DE, PSE, TSC, " in said
+    assert "\nit has not       VME, APIC, " in said
 
 
 def test_json_has_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    names = {"ok", "version", "engine", "why", "checks", "trials", "versions", "host", "notes"}
+    names = {
+        "ok",
+        "version",
+        "engine",
+        "why",
+        "checks",
+        "trials",
+        "cpu",
+        "versions",
+        "host",
+        "notes",
+    }
     assert set(found) == names
     assert found["ok"] is True
+    cpu = found["cpu"]
+    assert (cpu["model"], cpu["vendor"]) == ("Intel Xeon E312xx (Sandy Bridge)", "GenuineIntel")
+    assert (cpu["family"], cpu["model_number"], cpu["stepping"]) == (6, 42, 1)
+    assert {"SSE4_2", "NX", "SYSCALL", "SMEP"} <= set(cpu["features"])
+    assert {"AVX", "RDRAND", "APIC", "PCID"} <= set(cpu["absent"])
+    assert set(cpu["features"]).isdisjoint(cpu["absent"])
     assert all(trial["ok"] for trial in found["trials"])
     assert found["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
 

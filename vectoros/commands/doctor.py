@@ -6,6 +6,10 @@
     ...
     trial, fast         ok      1000000 ticks: one state hash, with pauses and without
     ...
+    the guest's CPU     Intel Xeon E312xx (Sandy Bridge) (family 6, model 42, stepping 1)
+    it has              FPU, DE, PSE, TSC, MSR, PAE, ...
+    it has not          VME, APIC, ...
+    ...
 
 Every machine makes these checks when it starts; the trial is made only here. It
 runs a small guest with a timer in one piece and in uneven pieces, on both engines:
@@ -19,7 +23,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,7 @@ from typing import Any
 import click
 
 from vectoros import __version__
+from vectoros.commands._guest_cpu import guest_cpu
 from vectoros.commands._options import json_option
 from vectoros.messages import table
 from vectoros.units import MIB
@@ -137,6 +142,7 @@ def data(found: Diagnosis) -> dict[str, Any]:
         "why": found.why,
         "checks": [_row(check) for check in found.checks],
         "trials": [_row(trial) for trial in found.trials],
+        "cpu": None if found.engine is None else asdict(guest_cpu(found.engine)),
         "versions": versions(),
         "host": host(),
         "notes": found.notes,
@@ -158,6 +164,10 @@ def text(found: Diagnosis) -> Iterator[str]:
     ]
     yield table(("check", "result", ""), rows)
     yield ""
+    if found.engine is not None:
+        cpu = guest_cpu(found.engine)
+        yield table(("the guest's CPU", str(cpu)), cpu.rows())
+        yield ""
     facts = {**versions(), **{name: str(value) for name, value in host().items()}}
     yield table(("this host", ""), facts.items())
     yield ""

@@ -25,6 +25,7 @@ from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
 from vectoros.cpu.descriptors import TSS_BUSY, SystemType
 from vectoros.cpu.faults import CpuFault
 from vectoros.cpu.paging import read_linear
+from vectoros.cpu.refusals import refuse
 from vectoros.cpu.registers import Registers
 from vectoros.cpu.repairs import repair
 from vectoros.errors import hold
@@ -52,6 +53,7 @@ class Engine(ABC):
         self.memory = memory
         self.around = surroundings
         self.clock = clock
+        refuse()
         self._failure: BaseException | None = None
         self._shut = False  # a triple fault; only a change of the registers ends it
         self._keep: list[object] = []  # callbacks that Unicorn points to

@@ -20,6 +20,7 @@ from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import Gpr, Seg
 from vectoros.cpu.core import Cpu, Surroundings
 from vectoros.cpu.engine_portable import PortableEngine
+from vectoros.cpu.refusals import refuse
 from vectoros.cpu.repairs import repair
 from vectoros.cpu.selftest_programs import Witness, trials
 from vectoros.cpu.translated import exported
@@ -141,7 +142,7 @@ def _registers() -> str | None:
         if read(regs) != value:
             return f"{name} is not where the layout of unicorn {UNICORN} has it"
     for number, (name, register) in enumerate(_MODEL_SPECIFIC.items()):
-        value = 0x1234_5000 + number
+        value = 0x0104_0504 + number  # one that each of them may have: PAT takes few
         engine._uc.msr_write(register, value)
         if getattr(regs, name) != value:
             return f"{name} is not where the layout of unicorn {UNICORN} has it"
@@ -228,6 +229,7 @@ _TRIALS: tuple[tuple[str, Callable[[], str | None]], ...] = (
     ("exported functions", _symbols),
     ("executable memory", _code),
     ("repairs of unicorn", repair),
+    ("refusals of unicorn", refuse),
     ("register layout", _registers),
     ("invalidation of code", _invalidations),
     ("exact execution", _execution),

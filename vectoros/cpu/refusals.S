@@ -1,0 +1,226 @@
+# refusals.S -- what the CPU refuses before Unicorn's own routine does it. See refusals.py.
+#
+# Assembled at its final address. Each routine is entered where Unicorn's began, called
+# by translated code, and goes on behind what its beginning was, or raises #GP(0).
+# Names in capitals are from refusals.py: offsets into the register file, masks,
+# and host addresses in Unicorn's code.
+
+# MOV to a control register. rdi register file, esi its number, rdx the value.
+write_cr:
+        test    dword ptr [rdi + ENV_HFLAGS], HF_CS64
+        jnz     wide
+        mov     edx, edx                # outside 64-bit mode only 32 bits are written
+wide:
+        cmp     esi, 4
+        je      write_cr4
+        cmp     esi, 3
+        je      write_cr3
+        cmp     esi, 8
+        je      write_cr8
+        test    esi, esi
+        jnz     write_cr_goes_on
+
+        mov     rax, rdx                # CR0
+        shr     rax, 32
+        jnz     refused
+        test    edx, CR0_PG
+        jz      paging_off
+        test    edx, CR0_PE
+        jz      refused
+        test    dword ptr [rdi + ENV_CR0], CR0_PG
+        jnz     caches
+        test    dword ptr [rdi + ENV_EFER], EFER_LME
+        jz      caches
+        test    dword ptr [rdi + ENV_CR4], CR4_PAE      # IA-32e mode is about to begin
+        jz      refused
+        test    dword ptr [rdi + ENV_CS_FLAGS], DESC_L
+        jnz     refused
+        test    dword ptr [rdi + ENV_TR_FLAGS], TSS_32
+        jz      refused
+        jmp     caches
+paging_off:
+        test    dword ptr [rdi + ENV_CR0], CR0_PG
+        jz      caches
+        test    dword ptr [rdi + ENV_HFLAGS], HF_CS64
+        jnz     refused
+caches:
+        test    edx, CR0_NW
+        jz      write_cr_goes_on
+        test    edx, CR0_CD
+        jz      refused
+        jmp     write_cr_goes_on
+
+write_cr3:
+        mov     rax, rdx
+        shr     rax, PHYSICAL_BITS
+        jnz     refused
+        jmp     write_cr_goes_on
+
+write_cr8:
+        mov     rax, rdx
+        shr     rax, 4
+        jnz     refused
+        mov     [rdi + ENV_CR8], rdx
+        ret
+
+write_cr4:
+        mov     rax, rdx
+        shr     rax, 32
+        jnz     refused
+        test    edx, CR4_RESERVED
+        jnz     refused
+        test    edx, CR4_PAE
+        jnz     write_cr_goes_on
+        test    dword ptr [rdi + ENV_EFER], EFER_LMA
+        jnz     refused
+write_cr_goes_on:
+        push    r12
+        mov     r12, rdx
+        xor     edx, edx
+        push    rbp
+        mov     rbp, rdi
+        push    rbx
+        movsxd  rbx, esi
+        mov     rax, WRITE_CR_GOES_ON
+        jmp     rax
+
+# MOV from a control register. rdi register file, esi its number.
+read_cr:
+        cmp     esi, 8
+        jne     read_cr_goes_on
+        mov     rax, [rdi + ENV_CR8]
+        ret
+read_cr_goes_on:
+        push    rbp
+        xor     edx, edx
+        mov     rbp, rdi
+        push    rbx
+        movsxd  rbx, esi
+        mov     esi, ebx
+        sub     rsp, 8
+        mov     rax, READ_CR_GOES_ON
+        jmp     rax
+
+# RDMSR. rdi register file.
+rdmsr:
+        call    rule
+        cmp     ecx, ABSENT
+        je      refused
+        push    rbx
+        mov     rcx, [rsp + 8]
+        mov     rbx, rdi
+        xor     edx, edx
+        mov     esi, SVM_MSR
+        mov     rax, RDMSR_GOES_ON
+        jmp     rax
+
+# WRMSR. rdi register file.
+wrmsr:
+        call    rule
+        mov     eax, [rdi + ENV_RAX]
+        mov     r10d, [rdi + ENV_RDX]
+        shl     r10, 32
+        or      r10, rax                # the value
+        cmp     ecx, ABSENT
+        je      refused
+        cmp     ecx, READ_ONLY
+        je      refused
+        cmp     ecx, CANONICAL
+        je      canonical
+        cmp     ecx, LOW_HALF
+        je      low_half
+        cmp     ecx, MEMORY_TYPES
+        je      memory_types
+        cmp     ecx, MODES
+        jne     wrmsr_goes_on
+
+        mov     rax, r10                # EFER
+        shr     rax, 32
+        jnz     refused
+        test    r10d, EFER_RESERVED
+        jnz     refused
+        mov     eax, [rdi + ENV_EFER]
+        xor     eax, r10d
+        test    eax, EFER_LME
+        jz      wrmsr_goes_on
+        test    dword ptr [rdi + ENV_CR0], CR0_PG
+        jnz     refused
+        jmp     wrmsr_goes_on
+canonical:
+        mov     rax, r10
+        sar     rax, 47
+        add     rax, 1                  # 0 or 1: bits 63:47 are alike
+        shr     rax, 1
+        jnz     refused
+        jmp     wrmsr_goes_on
+low_half:
+        shr     r10, 32
+        jnz     refused
+        jmp     wrmsr_goes_on
+memory_types:                           # each byte 0, 1, 4, 5, 6 or 7
+        mov     ecx, 8
+each:
+        mov     eax, r10d
+        and     eax, 0xff
+        cmp     eax, 7
+        ja      refused
+        sub     eax, 2
+        cmp     eax, 1
+        jbe     refused
+        shr     r10, 8
+        dec     ecx
+        jnz     each
+wrmsr_goes_on:
+        push    rbp
+        mov     rcx, [rsp + 8]
+        mov     rbp, rdi
+        mov     edx, 1
+        mov     esi, SVM_MSR
+        mov     rax, WRMSR_GOES_ON
+        jmp     rax
+
+# rule: ecx <- the rule for the MSR that ECX names. rdi register file.
+rule:
+        mov     eax, [rdi + ENV_RCX]
+        mov     r8, RULES
+        mov     r9, RULES_END
+row:
+        cmp     eax, dword ptr [r8]
+        jb      below
+        cmp     eax, dword ptr [r8 + 4]
+        jbe     found
+below:
+        add     r8, 12
+        cmp     r8, r9
+        jb      row
+        xor     ecx, ecx
+        ret
+found:
+        mov     ecx, dword ptr [r8 + 8]
+        ret
+
+# XSETBV. rdi register file, esi the register's number, rdx the value.
+xsetbv:
+        test    dword ptr [rdi + ENV_CR4], CR4_OSXSAVE
+        jz      xsetbv_goes_on          # to #UD
+        mov     rax, rdx
+        shr     rax, 32
+        jnz     refused
+        test    edx, XCR0_RESERVED
+        jnz     refused
+xsetbv_goes_on:
+        push    rbp
+        mov     rbp, rdi
+        push    rbx
+        sub     rsp, 24
+        test    dword ptr [rdi + ENV_CR4], CR4_OSXSAVE
+        mov     rax, XSETBV_GOES_ON
+        jmp     rax
+
+refused:
+        push    rax                     # aligns the stack
+        mov     rcx, [rsp + 8]          # the block's code that called: tells RIP
+        xor     edx, edx
+        mov     esi, 13                 # #GP(0)
+        mov     rax, RAISE
+        call    rax                     # does not return

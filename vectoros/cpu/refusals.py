@@ -1,0 +1,211 @@
+"""What our CPU refuses and Unicorn 2.1.4 would do: its code in memory, put right.
+
+1. Reserved bits of CR0, CR3, CR4, CR8, XCR0 and EFER, and transitions between modes
+   that do not exist, raise #GP(0). A bit of CR4 is reserved if it belongs to a feature
+   that CPUID does not advertise. Unicorn takes all bits of CR4, and the two engines
+   then no longer agree: with LA57 it walks five levels of paging. CR8 is kept;
+   Unicorn reads it as zero.
+2. RDMSR and WRMSR of a register that is not there, and values that a register cannot
+   have, raise #GP(0) (:mod:`vectoros.cpu.msrs`). Unicorn reads zero, and drops writes.
+3. A VEX prefix raises #UD: there is no AVX, no FMA and no BMI. Unicorn runs
+   the instruction as its SSE form.
+
+Sources: Intel SDM Vol. 2, the instructions' exceptions; Vol. 3A, "Control Registers".
+
+As in :mod:`vectoros.cpu.repairs`, code is recognised by its bytes. All engines of the
+process have it. Where it is not possible, guests meet what Unicorn does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import platform
+import struct
+import sys
+from importlib.resources import files
+
+from vectoros.assembler import assemble
+from vectoros.cpu import unicorn_api
+from vectoros.cpu.bits import (
+    CR0_PE,
+    CR0_PG,
+    CR4_PAE,
+    DESC_L,
+    EFER_LMA,
+    EFER_LME,
+    EFER_NXE,
+    EFER_SCE,
+    Gpr,
+    Hidden,
+    Seg,
+)
+from vectoros.cpu.msrs import Rule, advertised_here, rules
+from vectoros.cpu.registers import OFFSET, Segment
+from vectoros.layout import PHYSICAL_ADDRESS_BITS
+
+_BEGINNINGS = {
+    "write_cr": ("helper_write_crN_x86_64", "4154 4989d4 31d2 55 4889fd 53 4863de"),
+    "read_cr": ("helper_read_crN_x86_64", "55 31d2 4889fd 53 4863de 89de 4883ec08"),
+    "rdmsr": ("helper_rdmsr_x86_64", "53 488b4c2408 4889fb 31d2 be7c000000"),
+    "wrmsr": ("helper_wrmsr_x86_64", "55 488b4c2408 4889fd ba01000000 be7c000000"),
+    "xsetbv": ("helper_xsetbv_x86_64", "55 4889fd 53 4883ec18 f687ca01000004"),
+}
+"""Our routine -> what it comes before: an exported routine, and the bytes it begins with."""
+
+_JUMP = bytes.fromhex("ff2500000000")
+"""``jmp [rip]``: to the address in the eight bytes behind it."""
+
+_GENERATOR = "gen_intermediate_code_x86_64"
+_VEX_AT = -0xFFB6
+"""Offset from it of the code that looks whether another prefix came before VEX."""
+
+_VEX = bytes.fromhex("4489e8 83e00f 4409f0 0f8438050000")
+"""``mov eax, prefixes; and eax, 15; or eax, rex; je go_on``; behind it, #UD is raised."""
+
+_VEX_REPAIRED = bytes.fromhex("4489e8 83e00f 4409f0 660f1f440000")
+"""``je`` has become a no-operation."""
+
+_SVM_MSR = 0x7C
+"""An argument for Unicorn's own check that hardware virtualization has no interest."""
+
+_CR0_NW, _CR0_CD = 1 << 29, 1 << 30
+_CR4_OSXSAVE = 1 << 18
+_XCR0 = 0b11
+"""x87 and SSE state: leaf 0Dh says so."""
+
+_TSS_32 = 1 << 11
+"""Of a TSS descriptor's type: not the 16-bit kind."""
+
+_EFER = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE
+
+CR4_ALWAYS = 1 << 8
+"""PCE: a CPU may have RDPMC and no counters."""
+
+CR4_BITS = {
+    "VME": 0b11,
+    "TSC": 1 << 2,
+    "DE": 1 << 3,
+    "PSE": 1 << 4,
+    "PAE": 1 << 5,
+    "MCE": 1 << 6,
+    "PGE": 1 << 7,
+    "FXSR": 1 << 9,
+    "SSE": 1 << 10,
+    "UMIP": 1 << 11,
+    "LA57": 1 << 12,
+    "VMX": 1 << 13,
+    "SMX": 1 << 14,
+    "FSGSBASE": 1 << 16,
+    "PCID": 1 << 17,
+    "XSAVE": _CR4_OSXSAVE,
+    "SMEP": 1 << 20,
+    "SMAP": 1 << 21,
+    "PKU": 1 << 22,
+    "CET_SS": 1 << 23,
+}
+"""By feature (Intel SDM Vol. 3A, "Control Registers")."""
+
+_TABLE_AT = 2048
+"""Offset in the page of the table of rules."""
+
+
+def cr4_allowed() -> int:
+    """Return the bits of CR4 that our CPU has."""
+    have = advertised_here()
+    return CR4_ALWAYS | sum(bits for feature, bits in CR4_BITS.items() if feature in have)
+
+
+@functools.cache
+def refuse() -> str | None:
+    """Put it in place, once a process; return why it cannot be done here, or None if it is."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return f"known for Linux on x86_64 only, and this is {sys.platform}"
+    names = [_GENERATOR, _RAISE, *(name for name, _ in _BEGINNINGS.values())]
+    missing = [name for name in names if not unicorn_api.exports(name)]
+    if missing:
+        return f"this build of unicorn does not export {missing[0]}"
+    vex = unicorn_api.address_of(_GENERATOR) + _VEX_AT
+    places = [(name, bytes.fromhex(code)) for name, code in _BEGINNINGS.values()]
+    found = [(unicorn_api.address_of(name), code) for name, code in places]
+    for address, code in [*found, (vex, _VEX)]:
+        if ctypes.string_at(address, len(code)) != code:
+            return f"this build of unicorn has other code at {address:#x}"
+    try:
+        symbols = _assembled()
+        for routine, (address, _) in zip(_BEGINNINGS, found, strict=True):
+            _overwrite(address, _JUMP + symbols[routine].to_bytes(8, "little"))
+        _overwrite(vex, _VEX_REPAIRED)
+    except OSError as reason:
+        return str(reason)
+    return None
+
+
+_RAISE = "raise_exception_err_ra_x86_64"
+
+
+def _assembled() -> dict[str, int]:
+    """Assemble ``refusals.S`` into a page of its own, with its table; return its addresses."""
+    page = mmap.mmap(-1, mmap.PAGESIZE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    table = b"".join(struct.pack("<III", *row) for row in rules())
+    constants = {
+        **_offsets(),
+        "CR0_PE": CR0_PE,
+        "CR0_PG": CR0_PG,
+        "CR4_PAE": CR4_PAE,
+        "DESC_L": DESC_L,
+        **{rule.name: rule.value for rule in Rule},
+        "EFER_LME": EFER_LME,
+        "EFER_LMA": EFER_LMA,
+        "HF_CS64": Hidden.CS64.value,
+        "CR0_NW": _CR0_NW,
+        "CR0_CD": _CR0_CD,
+        "CR4_OSXSAVE": _CR4_OSXSAVE,
+        "CR4_RESERVED": ~cr4_allowed() & 0xFFFF_FFFF,
+        "EFER_RESERVED": ~_EFER & 0xFFFF_FFFF,
+        "XCR0_RESERVED": ~_XCR0 & 0xFFFF_FFFF,
+        "TSS_32": _TSS_32,
+        "PHYSICAL_BITS": PHYSICAL_ADDRESS_BITS,
+        "SVM_MSR": _SVM_MSR,
+        "RULES": address + _TABLE_AT,
+        "RULES_END": address + _TABLE_AT + len(table),
+        "RAISE": unicorn_api.address_of(_RAISE),
+        **{
+            f"{routine.upper()}_GOES_ON": unicorn_api.address_of(name) + len(bytes.fromhex(code))
+            for routine, (name, code) in _BEGINNINGS.items()
+        },
+    }
+    source = files("vectoros.cpu").joinpath("refusals.S").read_text()
+    program = assemble(source, origin=address, constants=constants, name="refusals.S")
+    image = program.code.ljust(_TABLE_AT, b"\xcc") + table
+    page[: len(image)] = image
+    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    _pages.append(page)
+    return program.symbols
+
+
+def _offsets() -> dict[str, int]:
+    """Return where in the register file what the routines look at is."""
+    names = {f"ENV_{name.upper()}": OFFSET[name] for name in ("cr0", "cr4", "cr8", "efer")}
+    flags: int = getattr(Segment, "flags").offset  # noqa: B009  mypy takes it for the value
+    return names | {
+        "ENV_HFLAGS": OFFSET["_hflags"],
+        "ENV_CS_FLAGS": OFFSET["segs"] + Seg.CS * ctypes.sizeof(Segment) + flags,
+        "ENV_TR_FLAGS": OFFSET["tr"] + flags,
+        **{f"ENV_{gpr.name}": OFFSET["gpr"] + 8 * gpr for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX)},
+    }
+
+
+def _overwrite(address: int, code: bytes) -> None:
+    """Put ``code`` at ``address``, in executable pages."""
+    first = address & -mmap.PAGESIZE
+    size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
+    ctypes.memmove(address, code, len(code))
+    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
+
+
+_pages: list[mmap.mmap] = []
+"""Keeps the code alive as long as the process."""
