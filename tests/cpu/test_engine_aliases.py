@@ -7,13 +7,17 @@ import sys
 
 import pytest
 
-from tests.cpu.aliases import FUNCTION, booted, views
-from tests.cpu.machines import ENGINES, PRESENT, Machine, U, same
+from tests.cpu.aliases import ALIAS, FUNCTION, OTHER, booted, views
+from tests.cpu.machines import ENGINES, PRESENT, RAM_BYTES, Machine, U, same
 from vectoros.cpu.bits import Gpr
 from vectoros.cpu.core import Stop
+from vectoros.layout import FRAMEBUFFER, VIDEO_MEMORY
+from vectoros.units import PAGE_SIZE
 
 FAR = 1 << 40
 PAUSES = (1, 7, FAR)
+
+every_engine = pytest.mark.parametrize("engine", ENGINES)
 
 
 def to_the_end(machine: Machine, ticks: int, most: int = 5000) -> Machine:
@@ -181,6 +185,25 @@ patch:  mov     al, 5
             assert machine.clock.now == 10 + 3 * (len(start.code) - 11) + 1
             machines.append(machine)
     same(*machines)
+
+
+@every_engine
+def test_code_in_video_memory_is_changed_through_another_mapping(engine: str) -> None:
+    # In Unicorn's own numbering of memory, this piece begins where the first ends.
+    machine = Machine(engine, ram=RAM_BYTES + 3 * PAGE_SIZE, further=(VIDEO_MEMORY,))
+    machine.boot("long")
+    machine.map(OTHER, FRAMEBUFFER + 5 * PAGE_SIZE)
+    machine.map(ALIAS, FRAMEBUFFER + 5 * PAGE_SIZE, PRESENT)
+    machine.cpu.registers_changed()
+    stores = "".join(f"mov byte ptr [rdi + 1], {n}\n call rsi\n" for n in (2, 3, 4))
+    machine.code(
+        f"mov esi, {OTHER}\n mov edi, {ALIAS}\n mov byte ptr [rdi + 9], 1\n call rsi\n"
+        + stores
+        + "hlt"
+    )
+    machine.memory.write(FRAMEBUFFER + 5 * PAGE_SIZE, bytes.fromhex("b0 01 c1e304 08c3 c3"))
+    machine.run()  # mov al, 1; shl ebx, 4; or bl, al; ret
+    assert machine.regs.gpr[Gpr.RBX] == 0x1234
 
 
 UNREPAIRED = """

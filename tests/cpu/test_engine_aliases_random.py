@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cpu.aliases import ALIAS, FUNCTION, LARGE, OTHER, PAGES, booted
@@ -25,9 +25,26 @@ VIEWS = {"own": FUNCTION, "alias": ALIAS, "other": OTHER, "large": LARGE + FUNCT
 RUNNABLE = ("own", "other")
 OWN_CODE = 0x1E_0000  # a mapping of the program itself that cannot be executed
 STARTS = (CODE, CODE + PAGE_SIZE - 33)
+MODES = ("long", "pae", "legacy", "protected32")
+"""The last without paging, where all views are one."""
 
 views = st.sampled_from(tuple(VIEWS))
 words = st.integers(0, (1 << 31) - 1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step of a program is to run."""
+
+    mode: str
+    number: int  # of the step
+
+    @property
+    def rdi(self) -> str:
+        return "rdi" if self.mode == "long" else "edi"
+
+    def view(self, name: str) -> int:
+        return FUNCTION if self.mode == "protected32" else VIEWS[name]
 
 
 @dataclass(frozen=True)
@@ -37,8 +54,8 @@ class Call:
     function: int
     view: str
 
-    def text(self, _number: int) -> str:
-        return f"mov edi, {VIEWS[self.view] + PLACES[self.function]}\n call rdi"
+    def text(self, place: Place) -> str:
+        return f"mov edi, {place.view(self.view) + PLACES[self.function]}\n call {place.rdi}"
 
     def play(self, model: Model, _number: int) -> None:
         model.add(int.from_bytes(model.operands[self.function], "little"))
@@ -56,11 +73,11 @@ class Change:
     value: int
     verb: str
 
-    def text(self, _number: int) -> str:
-        at = VIEWS[self.view] + PLACES[self.function] + 1 + self.first
+    def text(self, place: Place) -> str:
+        at = place.view(self.view) + PLACES[self.function] + 1 + self.first
         size = {1: "byte", 2: "word", 4: "dword"}[self.width]
         value = self.value % (1 << 8 * self.width - 1)
-        return f"mov edi, {at}\n {self.verb} {size} ptr [rdi], {value}"
+        return f"mov edi, {at}\n {self.verb} {size} ptr [edi], {value}"
 
     def play(self, model: Model, _number: int) -> None:
         operand = model.operands[self.function]
@@ -78,9 +95,9 @@ class Touch:
     view: str
     page: int
 
-    def text(self, _number: int) -> str:
-        at = VIEWS[self.view] + self.page * PAGE_SIZE + FREE
-        return f"mov edi, {at}\n inc dword ptr [rdi]"
+    def text(self, place: Place) -> str:
+        at = place.view(self.view) + self.page * PAGE_SIZE + FREE
+        return f"mov edi, {at}\n inc dword ptr [edi]"
 
     def play(self, model: Model, _number: int) -> None: ...
 
@@ -92,10 +109,11 @@ class Own:
     verb: str
     value: int
 
-    def text(self, number: int) -> str:
-        at = f"own{number} + 1 + {OWN_CODE} - {CODE & -PAGE_SIZE}"
-        store = f"mov edi, {at}\n {self.verb} dword ptr [rdi], {self.value}"
-        return f"{store}\n nop\nown{number}: .byte 0x05, 1, 0, 0, 0"  # add eax, 1
+    def text(self, place: Place) -> str:
+        away = 0 if place.mode == "protected32" else OWN_CODE - (CODE & -PAGE_SIZE)
+        at = f"own{place.number} + 1 + {away}"
+        store = f"mov edi, {at}\n {self.verb} dword ptr [edi], {self.value}"
+        return f"{store}\n nop\nown{place.number}: .byte 0x05, 1, 0, 0, 0"  # add eax, 1
 
     def play(self, model: Model, number: int) -> None:
         before = model.own.get(number, 1) if self.verb == "add" else 0
@@ -107,8 +125,10 @@ class Own:
 class Flush:
     """Forget all translations of addresses."""
 
-    def text(self, _number: int) -> str:
-        return "mov rdx, cr3\n mov cr3, rdx"
+    def text(self, place: Place) -> str:
+        return (
+            "mov rdx, cr3\n mov cr3, rdx" if place.mode == "long" else "mov edx, cr3\n mov cr3, edx"
+        )
 
     def play(self, model: Model, _number: int) -> None: ...
 
@@ -151,11 +171,16 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 )
 
 
-def machine(engine: str, start: int, text: str) -> Machine:
-    found = booted(engine, "long")
-    for page in range(2):
-        at = (CODE & -PAGE_SIZE) + page * PAGE_SIZE
-        found.map(OWN_CODE + page * PAGE_SIZE, at, PRESENT | NX)
+def machine(engine: str, mode: str, start: int, text: str) -> Machine:
+    if mode == "protected32":
+        found = Machine(engine)
+        found.boot(mode)
+    else:
+        found = booted(engine, mode)
+        for page in range(2):
+            at = (CODE & -PAGE_SIZE) + page * PAGE_SIZE
+            rights = PRESENT if mode == "legacy" else PRESENT | NX
+            found.map(OWN_CODE + page * PAGE_SIZE, at, rights)
     for place in PLACES:
         found.memory.write(FUNCTION + place, BODY)
     found.code(text, start)
@@ -164,11 +189,12 @@ def machine(engine: str, start: int, text: str) -> Machine:
     return found
 
 
-@given(steps, st.sampled_from(STARTS), st.randoms(use_true_random=False))
+@settings(max_examples=60)
+@given(steps, st.sampled_from(MODES), st.sampled_from(STARTS), st.randoms(use_true_random=False))
 def test_code_changed_through_random_mappings_runs_as_changed(
-    program: list[Step], start: int, rng: random.Random
+    program: list[Step], mode: str, start: int, rng: random.Random
 ) -> None:
-    body = "\n".join(step.text(number) for number, step in enumerate(program))
+    body = "\n".join(step.text(Place(mode, number)) for number, step in enumerate(program))
     text = f"xor eax, eax\n mov ebp, {PASSES}\nagain: {body}\n dec ebp\n jnz again\n hlt"
     model = Model()
     for _ in range(PASSES):
@@ -177,9 +203,11 @@ def test_code_changed_through_random_mappings_runs_as_changed(
     machines = []
     for engine in ENGINES:
         for paused in (False, True):
-            subject = machine(engine, start, text)
+            subject = machine(engine, mode, start, text)
             while subject.run(rng.choice((1, 2, 5, 30, 200)) if paused else FAR) is not Stop.HALT:
                 assert subject.clock.now < 10_000
-            assert subject.regs.gpr[Gpr.RAX] == model.eax, f"{engine}, paused: {paused}\n{text}"
+            assert subject.regs.gpr[Gpr.RAX] == model.eax, (
+                f"{engine}, {mode}, paused: {paused}\n{text}"
+            )
             machines.append(subject)
     same(*machines)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import time
 
 import pytest
+from unicorn import unicorn_const as uc
+from unicorn import x86_const as x86
+from unicorn.unicorn import Uc
 
+from tests.cpu.machines import DATA, PRESENT, A, Machine
 from vectoros.cpu import repairs, unicorn_api
+from vectoros.cpu.bits import Gpr
 
 BUFFER = ctypes.create_string_buffer(64)
 
@@ -59,3 +65,66 @@ def test_elsewhere_than_on_linux_nothing_is_tried(monkeypatch: pytest.MonkeyPatc
 @needs_repair
 def test_what_is_repaired_is_not_repaired_again() -> None:
     assert not any(place.known for place in repairs._PLACES)
+
+
+# -- what is repaired, where no other test shows it -----------------------------------------
+
+
+@needs_repair
+@pytest.mark.parametrize("engine", ["fast", "portable"])
+def test_accessed_bits_do_not_depend_on_the_hosts_time(engine: str) -> None:
+    # A page is used, its accessed bit cleared without INVLPG, and the page used again. The
+    # others lie 64, 128 and 192 pages beside it, modulo 256: they push it out of a small TLB.
+    page = 0x20_0000
+    others = [page + (64 * slot + 256 * lap) * 4096 for lap in range(5) for slot in (1, 2, 3)]
+    bits = set()
+    for seconds in (0, 0.15):
+        machine = Machine(engine)
+        machine.boot("long")
+        entries = {}
+        for linear in (page, *others):
+            entries[linear] = machine.map(linear, DATA, PRESENT & ~A)
+        text = f"mov rdx, cr3\n mov cr3, rdx\n mov ebx, {page}\n mov ecx, {entries[page]}\n"
+        text += f"mov al, [rbx]\n and byte ptr [rcx], {0xFF ^ A}\n"
+        text += "".join(f"mov edi, {other}\n mov al, [rdi]\n" for other in others)
+        machine.code(text + "mov al, [rbx]\n mov al, [rcx]\n hlt")
+        machine.cpu.registers_changed()
+        time.sleep(seconds)  # longer than Unicorn's window, a tenth of a second
+        machine.run()
+        bits.add(machine.regs.gpr[Gpr.RAX] & A)
+    assert bits == {0}
+
+
+def bare(code: bytes) -> Uc:
+    """Return a Unicorn instance as anybody may have one in this process."""
+    emulator = Uc(uc.UC_ARCH_X86, uc.UC_MODE_64)
+    emulator.mem_map(0, 1 << 20)
+    emulator.mem_write(0x1000, code)
+    return emulator
+
+
+@needs_repair
+def test_somebody_elses_unicorn_still_stops_when_it_is_told_to() -> None:
+    emulator = bare(bytes.fromhex("ffc0 ebfc"))  # again: inc eax; jmp again
+    emulator.hook_add(
+        uc.UC_HOOK_BLOCK,
+        lambda made, *_: made.emu_stop() if made.reg_read(x86.UC_X86_REG_EAX) == 5 else None,
+    )
+    emulator.emu_start(0x1000, 0)
+    assert emulator.reg_read(x86.UC_X86_REG_EAX) == 5
+
+
+@needs_repair
+def test_somebody_elses_hook_still_sees_every_store() -> None:
+    emulator = bare(bytes.fromhex("8803 75fc f4"))  # again: mov [rbx], al; jnz again; hlt
+    seen = []
+
+    def stored(_uc: Uc, _kind: int, address: int, *_rest: object) -> None:
+        seen.append(address)
+        if len(seen) == 20:
+            emulator.emu_stop()
+
+    emulator.hook_add(uc.UC_HOOK_MEM_WRITE, stored)
+    emulator.reg_write(x86.UC_X86_REG_RBX, 0x8000)
+    emulator.emu_start(0x1000, 0)
+    assert seen == [0x8000] * 20

@@ -52,8 +52,16 @@ refuse:
         mov     r9, [rcx + ST_ENV]      # nothing has run since `ahead` made a shadow
         and     dword ptr [r9 + ENV_HFLAGS], ~HF_INHIBIT_IRQ
 stop:
-        mov     dword ptr [rcx + ST_REFUSED], 1
-        jmp     qword ptr [rcx + ST_EMU_STOP]   # uc_emu_stop(uc); the block does not run
+        mov     dword ptr [rcx + ST_REFUSED], 1         # the block does not run: we leave it
+        push    rdi
+        push    rcx
+        sub     rsp, 8
+        call    qword ptr [rcx + ST_EMU_STOP]
+        add     rsp, 8
+        pop     rcx
+        pop     rdi
+        xor     esi, esi
+        jmp     qword ptr [rcx + ST_LEAVE]      # as if the block had called it; does not return
 
 # Translated code was dropped since the last block. If that was the last block
 # itself, its store has not happened yet: Unicorn left the block, and runs the

@@ -72,6 +72,7 @@ NOWHERE = -(1 << 63)
 
 _FUNCTIONS = {
     "emu_stop": "uc_emu_stop",
+    "leave": "helper_check_exit_request_x86_64",
     "do_interrupt": "x86_cpu_do_interrupt_x86_64",
     "compute_flags": "cpu_cc_compute_all_x86_64",
     "raise_": "raise_exception_err_x86_64",
@@ -135,6 +136,7 @@ class State(ctypes.Structure):
         syscalls: int
         log_count: int
         emu_stop: int
+        leave: int
         do_interrupt: int
         compute_flags: int
         raise_: int
@@ -171,6 +173,7 @@ class State(ctypes.Structure):
         ("syscalls", ctypes.c_uint64),
         ("log_count", ctypes.c_uint64),
         ("emu_stop", ctypes.c_uint64),
+        ("leave", ctypes.c_uint64),
         ("do_interrupt", ctypes.c_uint64),
         ("compute_flags", ctypes.c_uint64),
         ("raise_", ctypes.c_uint64),

@@ -172,3 +172,14 @@ check_next:
         pop     rsi
         pop     rdi
         jmp     store_it
+
+# A block is being translated, and is to begin with a call of helper_check_exit_request().
+# rdi the code generator's context, and the other arguments of tcg_gen_callN().
+block_check:
+        mov     rax, [rdi + TCG_UC]
+        cmp     byte ptr [rax + UC_NO_EXIT_REQUEST], 0
+        jne     no_check
+        mov     rax, EMIT_CALL
+        jmp     rax
+no_check:
+        ret

@@ -1,4 +1,4 @@
-"""Six defects of Unicorn 2.1.4, repaired in its code in memory.
+"""Seven defects of Unicorn 2.1.4, repaired in its code in memory, and one detour cut short.
 
 1. ``idiv r32`` with a dividend of -2**63 and a divisor of -1 ends the host's
    process, from ring 3, too. Hardware raises #DE (Intel SDM Vol. 2A, "IDIV").
@@ -26,10 +26,17 @@
    be taken before. So the interrupt came at once or much later, by what had been
    translated so far (Linux enables interrupts by ``sti; ret``). Repaired, there is a look
    behind every interrupt shadow.
+7. A TLB that was used little for a tenth of a second shrinks: of the host's time. What
+   it still holds shows in accessed and dirty bits that the guest has cleared without
+   INVLPG, as Linux does. Repaired, the window is a number of flushes.
+8. Each block begins with a call that looks whether Unicorn was told to stop. Where
+   only the block hook ever does that, which leaves the block itself, the call is left
+   out: if ``uc_struct.no_exit_request`` is set, which leaves out those at each access.
 
 The code is recognised by its bytes in the Linux x86-64 wheel. A page is writable
 or executable, never both, and not executable while it is being written: no other
-thread may be running Unicorn when the first engine is made.
+thread may be running Unicorn when the first engine is made. Other users of Unicorn
+in this process see no difference but the repairs.
 
 The fast engine insists on all. The portable one computes the flags and looks at INTR at
 every instruction, and can have all stores checked, so it takes them where it can.
@@ -47,6 +54,7 @@ from importlib.resources import files
 
 from vectoros.assembler import assemble
 from vectoros.cpu import guards, unicorn_api
+from vectoros.cpu.native import UC_CPU, UC_NO_EXIT_REQUEST
 from vectoros.cpu.registers import OFFSET
 
 
@@ -99,12 +107,40 @@ FIRST_BLOCK = Place(
 EVERY_BLOCK = Place(
     "tlb_reset_dirty_by_vaddr_x86_64",
     0,
-    bytes.fromhex("4989f9 4989f0 4889d7 4d8b9928010000 4d8d53c0 498db3c8f7ffff 4983eb10"),
+    bytes.fromhex(
+        "4989f9 4989f0 4889d7 4d8b9928010000 4d8d53c0 498db3c8f7ffff 4983eb10"
+        "498b02 48c1e806 488d5001 83f8ff 7445 498b4a08 83ea01 48c1e206 488d4108"
+    ),
 )
 """What is called when a block is made, and goes through all TLBs. It is of no use any more."""
 
 CHECKED = Place("tlb_set_dirty_x86_64", 0x26D, bytes.fromhex("48837d10ff 747c"))
 """The last test of notdirty_write(), which is not exported: ``cmp [entry.addr_code], -1; je``."""
+
+BLOCK_CHECK = Place(
+    "translator_loop_x86_64",
+    0x283,
+    bytes.fromhex("488b3526650201 4889ef 4c899c2488000000 4c895c2420 4c89b42480000000 e8b987f2ff"),
+)
+"""Where each block gets its call of helper_check_exit_request(); the last five bytes do it."""
+
+TLB_SIZE = Place(
+    "tlb_flush_by_mmuidx_x86_64",
+    -0x1960,
+    bytes.fromhex(
+        "4155 4989d5 4154 4989fc 55 4889f5 53 4883ec08 488b36 488b4710"
+        "4c8b4f20 488b4f18 48c1ee06 4c8d8000e1f505"
+    ),
+)
+"""The beginning of tlb_mmu_resize_locked(), up to ``lea r8, [rax + 100000000]``: a tenth of
+a second after the window began, by the host's clock."""
+
+TLB_SIZE_REPAIRED = bytes.fromhex(
+    "4155 6a7f 415d 4154 4989fc 55 4889f5 53 50 488b36 48ff4f10 4c8b4710 4d01e8"
+    "4c8b4f20 488b4f18 48c1ee06 6690"
+)
+"""A window is 127 flushes. ``now`` is 127, always; what was the window's beginning is that
+when one begins, and counts down; the window is over when 127 > beginning + 127."""
 
 STORE_BYTE = Place(
     "helper_ret_stb_mmu_x86_64", 0, bytes.fromhex("4157 4156 4155 4989fd 4154 55 53 89cb")
@@ -117,23 +153,37 @@ _JUMP = bytes.fromhex("ff2500000000")
 _LEAST = 1 << 63
 
 _STEP = 16
-"""Offset in the freed EVERY_BLOCK of the far jump that CHECKED, too short for one, leads to."""
+"""Bytes from one far jump to the next in the freed EVERY_BLOCK. Places that are too short
+for one, or that call, lead there: CHECKED to the first, BLOCK_CHECK to the second."""
 
-_PLACES = (DIVISION, BIT_TEST, SHADOW, FIRST_BLOCK, EVERY_BLOCK, CHECKED, STORE_BYTE)
+_PLACES = (
+    DIVISION,
+    BIT_TEST,
+    SHADOW,
+    FIRST_BLOCK,
+    EVERY_BLOCK,
+    CHECKED,
+    STORE_BYTE,
+    BLOCK_CHECK,
+    TLB_SIZE,
+)
 _CALLED = {
     "RAISE": "raise_exception_ra_x86_64",
     "HOST_ADDRESS": "qemu_map_ram_ptr_x86_64",
     "CHECK_STORES": "tlb_reset_dirty_x86_64",
+    "EMIT_CALL": "tcg_gen_callN_x86_64",
     "CHECK": "tb_invalidate_phys_page_fast_x86_64",
     "RAM_NUMBER": "qemu_ram_addr_from_host_x86_64",
 }
 _OFFSETS = {
-    "UC_CPU": 0x1B8,  # in uc_struct
-    "UC_PAGES": 0x2E0,  # the tree of page descriptors: its root,
+    "UC_CPU": UC_CPU,
+    "UC_PAGES": 0x2E0,  # in uc_struct: the tree of page descriptors: its root,
     "UC_ROOT_SIZE": 0x2F0,  # how many entries that has,
     "UC_ROOT_SHIFT": 0x2F4,  # which bits of a page's number select one,
     "UC_LEVELS": 0x2F8,  # and the levels between it and the descriptors
     "UC_STORING": 0x568,  # in bytes, a store that is being made byte by byte; else 0
+    "TCG_UC": 0x9970,  # in the code generator's context
+    "UC_NO_EXIT_REQUEST": UC_NO_EXIT_REQUEST,
     "ENV_UC": 0x1B58,  # behind the register file
     "ENV_TLB_MASK": -0x40,  # before it: for each kind of access, a mask,
     "ENV_TLB": -0x38,  # and where the entries are
@@ -177,16 +227,25 @@ def repair() -> str | None:
 def _repaired(routines: dict[str, int]) -> list[tuple[Place, bytes]]:
     """Return what each place is to become. None is used before the last is written."""
     step = EVERY_BLOCK.address + _STEP
-    to_step = step - (CHECKED.address + 5)
+    to_first = _near(CHECKED.address + 5, step)
+    to_second = _near(BLOCK_CHECK.address + len(BLOCK_CHECK.code), step + _STEP)
+    steps = (b"\xc3", _far(routines["checked"]), _far(routines["block_check"]))  # ret
     return [
         (DIVISION, _far(routines["idivl"])),
         (BIT_TEST, BIT_TEST_REPAIRED),
         (SHADOW, SHADOW_REPAIRED),
+        (TLB_SIZE, TLB_SIZE_REPAIRED),
         (FIRST_BLOCK, _far(routines["first_block"])),
-        (EVERY_BLOCK, b"\xc3".ljust(_STEP, b"\xcc") + _far(routines["checked"])),  # ret
+        (EVERY_BLOCK, b"".join(code.ljust(_STEP, b"\xcc") for code in steps)),
+        (CHECKED, b"\xe9" + to_first + b"\x90\x90"),  # jmp
+        (BLOCK_CHECK, BLOCK_CHECK.code[:-4] + to_second),
         (STORE_BYTE, _far(routines["store_byte"])),
-        (CHECKED, b"\xe9" + to_step.to_bytes(4, "little", signed=True) + b"\x90\x90"),
     ]
+
+
+def _near(behind: int, target: int) -> bytes:
+    """Return the distance from ``behind`` a jump or call to ``target``, as it has it."""
+    return (target - behind).to_bytes(4, "little", signed=True)
 
 
 def _far(target: int) -> bytes:
