@@ -28,6 +28,7 @@ from vectoros.boot.boot_sector import BootSector
 from vectoros.clock import Clock
 from vectoros.config import RTC_START, Config, memory_size, rtc_start
 from vectoros.cpu.registers import Registers
+from vectoros.cpu.run_log import RunLog
 from vectoros.crash import crash_of
 from vectoros.crash_report import Crash
 from vectoros.disk import DiskImage
@@ -60,6 +61,8 @@ class Serial:
         self._machine = machine
         self._pc = pc
         self._seen = 0
+        self.typed = 0
+        """Bytes that :meth:`send` has typed."""
 
     @property
     def text(self) -> str:
@@ -69,6 +72,7 @@ class Serial:
     def send(self, text: str | bytes) -> None:
         """Type ``text`` at the present tick."""
         data = text.encode() if isinstance(text, str) else text
+        self.typed += len(data)
         self._pc.uart.receive(data)
         self._pc.board.events.refresh()
 
@@ -109,6 +113,7 @@ class Machine:
         native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
         self._symbols: list[Table] = []
+        self._log: RunLog | None = None
         self.serial = Serial(self, self._pc)
         self.panic_watch = PanicWatch(self._pc)
         self.keyboard = Keyboard(self._pc)
@@ -221,11 +226,15 @@ class Machine:
 
     def report(self, stop: StopRequest) -> dict[str, Any]:
         """Return what the machine did until ``stop``, as data (docs/reference/run-report.md)."""
-        return report.run_report(self._pc, stop, self.symbols)
+        return report.run_report(self._pc, stop, self.crash(stop))
 
     def crash(self, stop: StopRequest) -> Crash | None:
         """Return why the guest cannot go on, if ``stop`` is that it cannot."""
-        return crash_of(self._pc, stop, self.symbols)
+        return crash_of(self._pc, stop, self.symbols, self._log)
+
+    def record_branches(self) -> None:
+        """Have crash reports tell the last branches. From now on code runs slower."""
+        self._log = self._log or RunLog(self._pc.cpu)
 
     def add_symbols(self, path: str | os.PathLike[str], offset: int = 0) -> None:
         """Let reports name addresses as the file at ``path`` does.
