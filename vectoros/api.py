@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from vectoros import guest_symbols, report, snapshot, snapshot_file, symbol_map
+from vectoros import report, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
 from vectoros.boot import native
 from vectoros.boot.bios import Bios
@@ -34,69 +34,22 @@ from vectoros.crash_report import Crash
 from vectoros.disk import DiskImage
 from vectoros.errors import BadFileError, UsageError
 from vectoros.explain.watcher import Event, Watcher
+from vectoros.guest_symbols import GuestSymbols
 from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
 from vectoros.mouse import Mouse
 from vectoros.panic_watch import PanicWatch
 from vectoros.pc import Milestone, Pc
 from vectoros.screen import Screen
+from vectoros.serial_console import ExpectError, Serial, ticks_of
 from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot, SnapshotError
 from vectoros.symbol_map import SymbolMap
 from vectoros.symbols import files
-from vectoros.symbols.table import Table, Union
+from vectoros.symbols.table import Union
 from vectoros.trace import Tracer
-from vectoros.units import format_ticks, parse_duration, ticks_for
 
-
-class ExpectError(AssertionError):
-    """The guest did not say what was expected. The message shows what it did say."""
-
-
-class Serial:
-    """The console: the far end of the first UART."""
-
-    def __init__(self, machine: Machine, pc: Pc) -> None:
-        """Belong to ``machine``."""
-        self._machine = machine
-        self._pc = pc
-        self._seen = 0
-        self.typed = 0
-        """Bytes that :meth:`send` has typed."""
-
-    @property
-    def text(self) -> str:
-        """Everything that the guest has sent."""
-        return self._pc.serial.text
-
-    def send(self, text: str | bytes) -> None:
-        """Type ``text`` at the present tick."""
-        data = text.encode() if isinstance(text, str) else text
-        self.typed += len(data)
-        self._pc.uart.receive(data)
-        self._pc.board.events.refresh()
-
-    def on_byte(self, sink: Callable[[int], None]) -> None:
-        """Call ``sink`` with each byte that the guest sends from now on."""
-        self._pc.serial.on_byte(sink)
-
-    def expect(self, pattern: str, timeout: str | int = "10s") -> re.Match[bytes]:
-        """Run until ``pattern`` matches what the guest sent since the last match; return it.
-
-        ``timeout`` is virtual time: text such as ``2s``, or nanoseconds. Raises
-        :class:`ExpectError` when it is over, or when the guest stops before.
-        """
-        limit = self._pc.clock.now + _ticks(timeout)
-        self._seen = min(self._seen, len(self._pc.serial.output))
-        watch, stop = self._machine._run_to_text(pattern, self._seen, limit)
-        if watch.hit is None:
-            said = self._pc.serial.output[self._seen :].decode("utf-8", errors="replace")
-            raise ExpectError(
-                f"{pattern!r} did not appear within {timeout}: {stop.reason.value} at "
-                f"{format_ticks(stop.tick)}, rip {self._machine.cpu.rip:#x}, after:\n{said[-2000:]}"
-            )
-        self._seen = watch.hit.end()
-        return watch.hit
+__all__ = ["ExpectError", "Machine", "Serial"]
 
 
 class Machine:
@@ -112,9 +65,9 @@ class Machine:
         self._pc = Pc(config, disk, Bios() if config.firmware else BootSector())
         native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
-        self._symbols: list[Table] = []
+        self._names = GuestSymbols(self._pc)
         self._log: RunLog | None = None
-        self.serial = Serial(self, self._pc)
+        self.serial = Serial(self._pc, self._run_to_text)
         self.panic_watch = PanicWatch(self._pc)
         self.keyboard = Keyboard(self._pc)
         self.mouse = Mouse(self._pc)
@@ -242,12 +195,15 @@ class Machine:
         It is an ELF program, a System.map, or a map of ours; its code runs ``offset``
         above where it was linked. Where a Linux kernel has moved itself to, is found out.
         """
-        self._symbols.append(files.load(Path(path), offset))
+        self._names.add(files.load(Path(path), offset))
 
     @property
     def symbols(self) -> Union:
-        """The names of addresses: of :meth:`add_symbols`, else of the map beside the disk image."""
-        return guest_symbols.known(self._pc, self._symbols)
+        """The names of addresses: of :meth:`add_symbols`, else of the map beside the disk image.
+
+        A Linux kernel that none of them knows has names of its own, in memory.
+        """
+        return self._names.now()
 
     def trace(self, kinds: Collection[str], write: Callable[[str], None]) -> None:
         """Call ``write`` with a line for each event of ``kinds``, from now on.
@@ -286,7 +242,7 @@ class Machine:
         """
         limit = until_tick
         if for_ is not None:
-            end = self._pc.clock.now + _ticks(for_)
+            end = self._pc.clock.now + ticks_of(for_)
             limit = end if limit is None else min(limit, end)
         if until is None:
             return self._go(limit, served)
@@ -388,11 +344,3 @@ def _disk_of(
             f"and {image.path} has {image.sha256:.16}..."
         )
     return image
-
-
-def _ticks(duration: str | int) -> int:
-    """Return ticks for text such as ``2s``, or for nanoseconds."""
-    try:
-        return ticks_for(parse_duration(duration) if isinstance(duration, str) else duration)
-    except ValueError as reason:
-        raise UsageError(str(reason)) from None
