@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.symbols.kernel_tables import CODE, tables
 from vectoros import Machine
 from vectoros.errors import BadFileError
 from vectoros.guest_symbols import ANCHOR
@@ -65,3 +66,27 @@ def test_a_broken_map_beside_the_image_does_not_spoil_the_report(sector: Sector)
         assert (crash.place, crash.symbols) == ("", [])
         with pytest.raises(BadFileError, match="line 1 is no row"):
             machine.add_symbols(image.with_suffix(".map"))
+
+
+def test_a_kernel_that_no_file_knows_names_itself(sector: Sector, tmp_path: Path) -> None:
+    with Machine.from_image(sector("triple_fault"), firmware=False) as machine:
+        stop = machine.run()  # long mode, with 2 MiB mapped to themselves
+        machine.memory.write(0x10_0000, tables(CODE))
+        assert machine.symbols.parts == ()
+        machine.memory.write(0x1000 + 511 * 8, (0x2003).to_bytes(8, "little"))
+        machine.memory.write(0x2000 + 510 * 8, (0x3003).to_bytes(8, "little"))
+        machine.memory.write(0x3000 + 8 * 8, (0x83).to_bytes(8, "little"))
+        machine.cpu.lstar = LINKED  # now the kernel's half of addresses is mapped, too
+        assert machine.symbols.address("function_3") == CODE[3][1]
+        crash = machine.crash(stop)
+        assert crash is not None
+        assert crash.symbols == ["the kernel's own table in its memory (kallsyms)"]
+        machine.add_symbols(put(tmp_path / "System.map", SYSTEM_MAP))
+        assert machine.symbols.address("function_3") is None  # a file of the user's goes before
+
+
+def test_an_entry_that_is_not_mapped_leads_to_no_kernel(sector: Sector) -> None:
+    with Machine.from_image(sector("triple_fault"), firmware=False) as machine:
+        machine.run()
+        machine.cpu.lstar = LINKED
+        assert machine.symbols.parts == ()

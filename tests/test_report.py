@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vectoros import Machine
+from vectoros.branches import BranchLine
 from vectoros.bus import ELSEWHERE, MAX_HOLES
 
 Sector = Callable[[str], Path]
@@ -79,5 +81,6 @@ def test_every_field_is_documented_and_no_other(sector: Sector) -> None:
     found = report(sector("triple_fault"))
     expected = {*found, *HOST_SIDE, *found["cpu"], *found["crash"], *found["crash"]["chain"][0]}
     expected |= {*found["crash"]["backtrace"][0]}
+    expected |= {field.name for field in fields(BranchLine)}
     expected |= {"milestone", "tick", "virtual_ns", "wall_ms"}
     assert set(rows) == expected

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from vectoros import guest_symbols, report, saved_files, snapshot, snapshot_file, symbol_map
+from vectoros import report, saved_files, snapshot, snapshot_file, symbol_map
 from vectoros.board import Reason, StopRequest
 from vectoros.boot import native
 from vectoros.boot.bios import Bios
@@ -37,11 +37,13 @@ from vectoros.config import (
     rtc_start,
 )
 from vectoros.cpu.registers import Registers
+from vectoros.cpu.run_log import RunLog
 from vectoros.crash import crash_of
 from vectoros.crash_report import Crash
 from vectoros.disk import DiskImage
 from vectoros.errors import BadFileError, UsageError
 from vectoros.explain.watcher import Event, Watcher
+from vectoros.guest_symbols import GuestSymbols
 from vectoros.keyboard import Keyboard
 from vectoros.memory import Memory
 from vectoros.mouse import Mouse
@@ -52,7 +54,7 @@ from vectoros.serial_port import Watch
 from vectoros.snapshot import Snapshot
 from vectoros.symbol_map import SymbolMap
 from vectoros.symbols import files
-from vectoros.symbols.table import Table, Union
+from vectoros.symbols.table import Union
 from vectoros.trace import Tracer
 
 if TYPE_CHECKING:
@@ -73,7 +75,8 @@ class Machine:
         self._pc = Pc(config, disk, _firmware(config))
         native.attach(self._pc)
         self._watchers: list[Callable[[int], None]] = []
-        self._symbols: list[Table] = []
+        self._names = GuestSymbols(self._pc)
+        self._log: RunLog | None = None
         self.serial = Serial(self._pc, self._run_to_text)
         self.panic_watch = PanicWatch(self._pc)
         self.keyboard = Keyboard(self._pc)
@@ -217,11 +220,15 @@ class Machine:
 
     def report(self, stop: StopRequest) -> dict[str, Any]:
         """Return what the machine did until ``stop``, as data (docs/reference/run-report.md)."""
-        return report.run_report(self._pc, stop, self.symbols)
+        return report.run_report(self._pc, stop, self.crash(stop))
 
     def crash(self, stop: StopRequest) -> Crash | None:
         """Return why the guest cannot go on, if ``stop`` is that it cannot."""
-        return crash_of(self._pc, stop, self.symbols)
+        return crash_of(self._pc, stop, self.symbols, self._log)
+
+    def record_branches(self) -> None:
+        """Have crash reports tell the last branches. From now on code runs slower."""
+        self._log = self._log or RunLog(self._pc.cpu)
 
     def add_symbols(self, path: str | os.PathLike[str], offset: int = 0) -> None:
         """Let reports name addresses as the file at ``path`` does.
@@ -229,12 +236,15 @@ class Machine:
         It is an ELF program, a System.map, or a map of ours; its code runs ``offset``
         above where it was linked. Where a Linux kernel has moved itself to, is found out.
         """
-        self._symbols.append(files.load(Path(path), offset))
+        self._names.add(files.load(Path(path), offset))
 
     @property
     def symbols(self) -> Union:
-        """The names of addresses: of :meth:`add_symbols`, else of the map beside the disk image."""
-        return guest_symbols.known(self._pc, self._symbols)
+        """The names of addresses: of :meth:`add_symbols`, else of the map beside the disk image.
+
+        A Linux kernel that none of them knows has names of its own, in memory.
+        """
+        return self._names.now()
 
     def trace(self, kinds: Collection[str], write: Callable[[str], None]) -> None:
         """Call ``write`` with a line for each event of ``kinds``, from now on.

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from vectoros import last_words
 from vectoros.backtrace import Unwinder
 from vectoros.board import Reason, StopRequest
+from vectoros.branches import branch_lines
 from vectoros.cpu.bits import EFER_LMA, Flag
 from vectoros.cpu.core import Fault
 from vectoros.cpu.faults import WITH_ERROR_CODE, Vector
+from vectoros.cpu.run_log import RunLog
 from vectoros.crash_report import Crash, Link
 from vectoros.fault_words import MEANINGS, error_words, vector_name
 from vectoros.guest_view import (
@@ -43,8 +45,13 @@ SERIAL_BYTES = 1 << 14
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def crash_of(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> Crash | None:
-    """Return the report of the crash that ``stop`` is, or None if it is none."""
+def crash_of(
+    pc: Pc, stop: StopRequest, symbols: Union = NONE, log: RunLog | None = None
+) -> Crash | None:
+    """Return the report of the crash that ``stop`` is, or None if it is none.
+
+    It calls code as ``symbols`` do, and tells the last branches of ``log``.
+    """
     if stop.reason not in CRASHES:
         return None
     faults = pc.cpu.faults()
@@ -69,6 +76,7 @@ def crash_of(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> Crash | None:
         registers=register_table(regs),
         flags=flag_names(regs.rflags),
         walks=walks,
+        branches=None if log is None else branch_lines(pc, log, symbols),
         serial=last_words.tail(lines),
         milestones=[
             f"{milestone.tick} ({format_ticks(milestone.tick)})  {milestone.text}"

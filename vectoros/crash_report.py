@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vectoros.backtrace import Frame
+from vectoros.branches import BranchLine
 from vectoros.guest_view import columns
 
 
@@ -56,6 +57,8 @@ class Crash:
     flags: str
     walks: dict[str, list[str]]
     """Page-table entries, by the address they translate."""
+    branches: list[BranchLine] | None
+    """The last transfers of control, newest first; None if nobody recorded them."""
     serial: list[str]
     milestones: list[str]
     symbols: list[str]
@@ -93,6 +96,7 @@ def _text(crash: Crash) -> Iterator[str]:
         if lines:
             yield f"Page walk of {what}"
         yield from (f"  {line}" for line in lines)
+    yield from _branch_lines(crash.branches or [])
     yield from _section("Last serial output", (f"| {line}" for line in crash.serial))
     yield from _section("Last milestones, by tick", crash.milestones)
     yield from _section("Names are from", crash.symbols)
@@ -131,6 +135,18 @@ def _backtrace_lines(frames: Sequence[Frame]) -> Iterator[str]:
             yield f"  -- interrupted, in ring {frame.ring} --"
         mark = "?" if frame.kind == "guess" else " "
         yield f"  {mark} {frame.address}  {frame.place}".rstrip()
+
+
+def _branch_lines(branches: Sequence[BranchLine]) -> Iterator[str]:
+    """Yield two columns: where control came from, and where it went."""
+    if not branches:
+        return
+    yield "Last branches, newest first"
+    for branch in branches:
+        times = f" x{branch.count}" if branch.count > 1 else ""
+        yield f"  {branch.source} {branch.how:<9} {branch.target}{times}"
+        if branch.source_place or branch.target_place:
+            yield f"    {branch.source_place or '?'} -> {branch.target_place or '?'}"
 
 
 def _register_lines(crash: Crash) -> Iterator[str]:

@@ -2,34 +2,80 @@
 
 A Linux kernel with KASLR does not run where it was linked. Where it does is told
 by a register: LSTAR holds the address of ``entry_SYSCALL_64``. So the kernel's own
-files need no offset from the user.
+files need no offset from the user. And where there is no file, the kernel's memory
+has the names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from vectoros import symbol_map
+from vectoros.cpu.faults import CpuFault
+from vectoros.cpu.paging import translate
 from vectoros.errors import UserError
 from vectoros.pc import Pc
-from vectoros.symbols import files
+from vectoros.symbols import files, kallsyms
+from vectoros.symbols.kallsyms import Kallsyms
 from vectoros.symbols.table import Symbols, Table, Union
 from vectoros.units import MIB
 
 ANCHOR = "entry_SYSCALL_64"
 """Where SYSCALL enters Linux (arch/x86/entry/entry_64.S)."""
 
+UPPER_HALF = 0xFFFF_8000_0000_0000
+
+KERNEL_BELOW, KERNEL_ABOVE = 32 * MIB, 96 * MIB
+"""So much of a kernel lies below its entry at most, and so much above: code, then data."""
+
 KASLR_ALIGN = 2 * MIB
 """What a kernel is moved by is a multiple of this (CONFIG_PHYSICAL_ALIGN, at least)."""
 
 
-def known(pc: Pc, given: Sequence[Table]) -> Union:
-    """Return ``given``, or what lies beside the disk image, as it stands in the guest.
+class GuestSymbols:
+    """The names of one machine's code."""
 
-    Those of a Linux kernel that has moved itself are moved to where it is.
-    """
-    return Union([_placed(pc, table) for table in given or _beside_disk(pc)])
+    def __init__(self, pc: Pc) -> None:
+        """Know what lies beside the disk image of ``pc``, and what its guest knows itself."""
+        self._pc = pc
+        self._given: list[Table] = []
+        self._found: tuple[tuple[int, int], Kallsyms | None] | None = None
+
+    def add(self, table: Table) -> None:
+        """Know ``table``, too. Those that the user gives go before all others."""
+        self._given.append(table)
+
+    def now(self) -> Union:
+        """Return the names, for code as it lies in memory now."""
+        placed: list[Symbols] = [_placed(self._pc, table) for table in self._tables()]
+        if all(table.address(ANCHOR) is None for table in placed):
+            kernel = self._kernel()
+            placed += [] if kernel is None else [kernel]
+        return Union(placed)
+
+    def _tables(self) -> list[Table]:
+        return self._given or _beside_disk(self._pc)
+
+    def _kernel(self) -> Kallsyms | None:
+        """Return the names that a Linux kernel has of itself. To find them takes a second."""
+        key = (self._pc.clock.now, self._pc.cpu.regs.lstar)
+        if self._found is None or self._found[0] != key:
+            memory = _around(self._pc, self._pc.cpu.regs.lstar)
+            self._found = (key, None if memory is None else kallsyms.find(memory))
+        return self._found[1]
+
+
+def _around(pc: Pc, entry: int) -> memoryview | None:
+    """Return the memory that a kernel with a system-call entry at ``entry`` can be in."""
+    if entry < UPPER_HALF:
+        return None
+    try:
+        physical = translate(pc.cpu.regs, pc.memory, entry, look=True)
+    except CpuFault:
+        return None
+    low = max(physical - KERNEL_BELOW, 0) & ~7
+    end = min(physical + KERNEL_ABOVE, pc.memory.size)
+    return memoryview(pc.memory.ram.view)[low:end] if low < end else None
 
 
 def _beside_disk(pc: Pc) -> list[Table]:

@@ -14,18 +14,16 @@ from vectoros import snapshot
 from vectoros.board import StopRequest
 from vectoros.bus import ELSEWHERE, Bus
 from vectoros.cpu.bits import Seg
-from vectoros.crash import crash_of
+from vectoros.crash_report import Crash
 from vectoros.fault_words import vector_name
 from vectoros.guest_view import instruction_at_rip
 from vectoros.pc import Milestone, Pc
-from vectoros.symbols.table import NONE, Union
 from vectoros.units import TICKS_PER_NS
 
 
-def run_report(pc: Pc, stop: StopRequest, symbols: Union = NONE) -> dict[str, Any]:
-    """Return what ``pc`` did until ``stop``, as plain data."""
+def run_report(pc: Pc, stop: StopRequest, crash: Crash | None) -> dict[str, Any]:
+    """Return what ``pc`` did until ``stop``, which is ``crash`` if it is one, as plain data."""
     counters = pc.cpu.counters()
-    crash = crash_of(pc, stop, symbols)
     return {
         "engine": pc.cpu.name,
         "memory": pc.config.memory,

@@ -28,6 +28,8 @@ class Serial:
         self._pc = pc
         self._run_to_text = run_to_text
         self._seen = 0
+        self.typed = 0
+        """Bytes that :meth:`send` has typed."""
 
     @property
     def text(self) -> str:
@@ -37,6 +39,7 @@ class Serial:
     def send(self, text: str | bytes) -> None:
         """Type ``text`` at the present tick."""
         data = text.encode() if isinstance(text, str) else text
+        self.typed += len(data)
         self._pc.uart.receive(data)
         self._pc.board.events.refresh()
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import IO, Any
 
 import click
@@ -24,6 +25,7 @@ from vectoros.commands._options import (
     check_output,
     open_output,
 )
+from vectoros.commands._reopen import reopen
 from vectoros.console import Input, Output
 from vectoros.disk import DiskImage
 from vectoros.errors import UsageError
@@ -80,6 +82,8 @@ def run(make: Callable[[], Machine], options: RunOptions) -> int:
         for path, offset in options.symbols:
             machine.add_symbols(path, offset)
         machine.panic_watch.enabled = options.panic_watch
+        if options.branches:
+            machine.record_branches()
         reached: list[float] = []  # host time of each new milestone
         machine.pc.on_milestone(lambda _: reached.append(time.perf_counter()))
         outcome = _run(machine, options)
@@ -214,6 +218,9 @@ def _trace(machine: Machine, trace: Trace, files: ExitStack) -> None:
 def _report(machine: Machine, outcome: Outcome, wall_s: float) -> dict[str, Any]:
     """Return the machine's report and what the host knows besides."""
     pc = machine.pc
+    found = machine.report(outcome.stop)
+    if found["crash"] is not None:
+        found["crash"]["reopen"] = reopen(machine, outcome.stop.reason)
     return {
         "version": __version__,
         "image": _file(pc.disk),
@@ -223,7 +230,7 @@ def _report(machine: Machine, outcome: Outcome, wall_s: float) -> dict[str, Any]
         "signal": None if outcome.signal is None else signal.Signals(outcome.signal).name,
         "output_closed": outcome.output_closed,
         "wall_s": round(wall_s, 6),
-        **machine.report(outcome.stop),
+        **found,
     }
 
 
@@ -241,7 +248,7 @@ def _tell(machine: Machine, outcome: Outcome) -> None:
     reason = outcome.stop.reason
     crash = machine.crash(outcome.stop)
     if crash is not None:
-        document(crash.text())
+        document(replace(crash, reopen=reopen(machine, reason)).text())
     elif reason is Reason.TICK:
         say(f"stopped, its time is over (--max-time): {_where(machine)}", PROBLEM)
     elif reason is Reason.INTERRUPTED:

@@ -136,10 +136,11 @@ class Engine(ABC):
         *extra: int,
         data: int = 0,
         span: tuple[int, int] = (1, 0),
-    ) -> None:
+    ) -> int:
         """Call ``callback``, a ctypes function or a host address, on each event of ``kind``.
 
-        ``span`` is the first and the last address; as it stands, everywhere.
+        ``span`` is the first and the last address; as it stands, everywhere. Returns
+        Unicorn's handle of the hook.
         """
         if not isinstance(callback, int):
             self._keep.append(callback)
@@ -156,6 +157,7 @@ class Engine(ABC):
             *(ctypes.c_int(value) for value in extra),
         )
         api.check(error, f"hook {kind:#x}")
+        return handle.value
 
     def _end(self) -> Stop:
         """Return why a slice ended that no HLT has ended."""

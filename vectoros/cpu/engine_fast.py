@@ -85,7 +85,7 @@ class FastEngine(Engine):
         code = native.routines()
         state = ctypes.addressof(self._state)
         uc, x86 = api.uc, api.x86
-        self.hook(uc.UC_HOOK_BLOCK, code["block"], data=state)
+        self._block_hook = self.hook(uc.UC_HOOK_BLOCK, code["block"], data=state)
         self.hook(uc.UC_HOOK_INTR, code["intr"], data=state)
         self.hook(uc.UC_HOOK_INSN_INVALID, code["invalid"], data=state)
         self.hook(uc.UC_HOOK_INSN, code["syscall_enter"], x86.UC_X86_INS_SYSCALL, data=state)

@@ -73,6 +73,8 @@ modified:
         cmp     r10, [rcx + ST_LAST_SIZE]
         jae     charge
         mov     r11, [rsp]              # the address that called: within the block
+        cmp     qword ptr [rcx + ST_CALLER], 0
+        cmovne  r11, [rcx + ST_CALLER]  # unless native_blocks.S stands in between
         push    rax
         push    rcx
         push    rsi

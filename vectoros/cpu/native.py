@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import mmap
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,7 @@ class State(ctypes.Structure):
         port_check: int
         sysenter: int
         undo_int: int
+        caller: int
         vectors: ctypes.Array[ctypes.c_uint64]
         log: ctypes.Array[LogEntry]
 
@@ -185,6 +187,7 @@ class State(ctypes.Structure):
         ("port_check", ctypes.c_uint64),
         ("sysenter", ctypes.c_uint64),
         ("undo_int", ctypes.c_uint64),
+        ("caller", ctypes.c_uint64),  # host address in the block, if `block` has another caller
         ("vectors", ctypes.c_uint64 * 256),
         ("log", LogEntry * LOG_ENTRIES),
     )
@@ -287,11 +290,16 @@ def constants() -> dict[str, int]:
 @functools.cache
 def routines() -> dict[str, int]:
     """Return the host addresses of the routines of ``native*.S``, assembled and executable."""
+    return load(_SOURCES, constants())
+
+
+def load(names: Sequence[str], constants: Mapping[str, int]) -> dict[str, int]:
+    """Assemble these files of this folder; return the host addresses of their labels."""
     folder = files("vectoros.cpu")
-    sources = [Source(name, folder.joinpath(name).read_text()) for name in _SOURCES]
+    sources = [Source(name, folder.joinpath(name).read_text()) for name in names]
     page = mmap.mmap(-1, mmap.PAGESIZE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    program = assemble_sources(sources, origin=address, constants=constants())
+    program = assemble_sources(sources, origin=address, constants=constants)
     hold(len(program.code) <= mmap.PAGESIZE, "the native code has outgrown its page")
     page[: len(program.code)] = program.code
     libc = ctypes.CDLL(None, use_errno=True)
