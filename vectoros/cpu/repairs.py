@@ -26,7 +26,7 @@ import sys
 from importlib.resources import files
 
 from vectoros.assembler import assemble
-from vectoros.cpu import guards, unicorn_api
+from vectoros.cpu import guards, host_code, stack_guard, unicorn_api
 from vectoros.cpu.registers import OFFSET
 
 _GENERATOR = "gen_intermediate_code_x86_64"
@@ -55,6 +55,7 @@ def repair() -> str | None:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
     names = (_GENERATOR, _DIVISION, "raise_exception_ra_x86_64", *guards.NAMES)
+    names += stack_guard.NAMES
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
@@ -63,7 +64,7 @@ def repair() -> str | None:
     for address, code in ((bit_test, _BIT_TEST), (division, _DIVISION_CODE)):
         if ctypes.string_at(address, len(code)) != code:
             return f"this build of unicorn has other code at {address:#x}"
-    if (reason := guards.problem()) is not None:
+    if (reason := guards.problem() or stack_guard.problem()) is not None:
         return reason
     try:
         target = _replacement()
@@ -71,6 +72,7 @@ def repair() -> str | None:
         _overwrite(bit_test, _BIT_TEST_REPAIRED)
         for address, code in guards.put_up():
             _overwrite(address, code)
+        stack_guard.put_up()
     except OSError as failure:
         return str(failure)
     return None
@@ -89,7 +91,7 @@ def _replacement() -> int:
     source = files("vectoros.cpu").joinpath("repairs.S").read_text()
     program = assemble(source, origin=address, constants=constants, name="repairs.S")
     page[: len(program.code)] = program.code
-    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    host_code.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
     _pages.append(page)
     return program.symbols["idivl"]
 
@@ -98,9 +100,9 @@ def _overwrite(address: int, code: bytes) -> None:
     """Put ``code`` at ``address``, in executable pages."""
     first = address & -mmap.PAGESIZE
     size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
-    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
+    host_code.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
     ctypes.memmove(address, code, len(code))
-    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
+    host_code.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 _pages: list[mmap.mmap] = []
