@@ -13,6 +13,7 @@ from unicorn.unicorn import Uc
 from tests.cpu.machines import DATA, PRESENT, A, Machine
 from vectoros.cpu import repairs, unicorn_api
 from vectoros.cpu.bits import Gpr
+from vectoros.cpu.host_code import Place
 
 BUFFER = ctypes.create_string_buffer(64)
 
@@ -28,10 +29,10 @@ def at_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_place_is_known_if_all_of_its_bytes_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     at_buffer(monkeypatch)
     BUFFER.raw = b"\x90" * 64
-    assert repairs.Place("any", 3, b"\x90" * 5).known
+    assert Place("any", 3, b"\x90" * 5).known
     BUFFER[7] = b"\x91"
-    assert not repairs.Place("any", 3, b"\x90" * 5).known
-    assert repairs.Place("any", 3, b"\x90" * 4).known
+    assert not Place("any", 3, b"\x90" * 5).known
+    assert Place("any", 3, b"\x90" * 4).known
 
 
 @needs_repair
@@ -40,8 +41,8 @@ def test_other_code_is_refused_by_name_and_nothing_is_written(
 ) -> None:
     at_buffer(monkeypatch)
     BUFFER.raw = b"\x90" * 64
-    place = repairs.Place("any", 16, b"\xc3")
-    monkeypatch.setattr(repairs, "_PLACES", (repairs.Place("any", 0, b"\x90"), place))
+    place = Place("any", 16, b"\xc3")
+    monkeypatch.setattr(repairs, "_PLACES", (Place("any", 0, b"\x90"), place))
     monkeypatch.setattr(unicorn_api, "exports", lambda _symbol: True)
     reason = "this build of unicorn has other code at any+0x10"
     assert repairs.repair.__wrapped__() == reason

@@ -18,13 +18,11 @@ changed.
 from __future__ import annotations
 
 import ctypes
-import mmap
 import struct
-from importlib.resources import files
 
-from vectoros.assembler import assemble
 from vectoros.cpu import unicorn_api
 from vectoros.cpu.bits import Hidden
+from vectoros.cpu.host_code import place, slot_behind
 from vectoros.cpu.registers import OFFSET
 
 ENV_UC = 0x1B58
@@ -38,15 +36,10 @@ TCG_PC_START = 0xA650
 
 _DECODER = "gen_intermediate_code_x86_64"
 _LOAD = "cpu_ldub_code_x86_64"
-_LOAD_CALL_AT = -0x103D7
+_LOAD_CALL_AT = -0x103D2
 """Offset from the decoder of its call for an instruction's first byte."""
 
-_LOAD_CALL = bytes.fromhex("488b7c2408 e8")
-_STUB = bytes.fromhex("ff25")
-"""``jmp [rip + n]``: in the procedure linkage table, to the address in a slot."""
-
 _LONGEST = 15
-_TABLE_AT = 2048
 _IS_PREFIX, _IS_REX, _LOCK = 1 << 15, 1 << 14, 0xF0
 _ANY = 0xFF
 
@@ -86,15 +79,22 @@ def lockable() -> tuple[list[int], list[int]]:
 
 def problem() -> str | None:
     """Return why the guards cannot be put up here, or None."""
-    for address, code in _places():
-        if ctypes.string_at(address, len(code)) != code:
-            return f"this build of unicorn has other code at {address:#x}"
+    try:
+        slot_behind(unicorn_api.address_of(_DECODER) + _LOAD_CALL_AT)
+    except LookupError as reason:
+        return f"this build of unicorn has another decoder: {reason}"
+    for name, places in _SATURATIONS.items():
+        start = unicorn_api.address_of(name)
+        for at, code in places:
+            if ctypes.string_at(start + at, 4) != bytes.fromhex(code):
+                return f"this build of unicorn has other code in {name}"
     return None
 
 
 def put_up() -> list[tuple[int, bytes]]:
     """Put our function before the decoder; return what else to write, and where."""
-    ctypes.c_uint64.from_address(_slot()).value = _assembled()
+    symbols = place("guards.S", _constants, _tables())
+    slot_behind(unicorn_api.address_of(_DECODER) + _LOAD_CALL_AT).value = symbols["fetch"]
     return [
         (unicorn_api.address_of(name) + at + 2, bytes([_unsigned(code)]))
         for name, places in _SATURATIONS.items()
@@ -106,30 +106,6 @@ def _unsigned(code: str) -> int:
     return _ABOVE if bytes.fromhex(code)[2] == _ABOVE + 8 else _NOT_ABOVE
 
 
-def _places() -> list[tuple[int, bytes]]:
-    """Return each address that we rely on, with the code that must be there."""
-    call = unicorn_api.address_of(_DECODER) + _LOAD_CALL_AT
-    found = [(call, _LOAD_CALL)]
-    for name, places in _SATURATIONS.items():
-        start = unicorn_api.address_of(name)
-        found += [(start + at, bytes.fromhex(code)) for at, code in places]
-    if ctypes.string_at(call, len(_LOAD_CALL)) == _LOAD_CALL:
-        found.append((_stub(), _STUB))
-    return found
-
-
-def _stub() -> int:
-    """Return where the decoder's call goes to: a jump to the address in a slot."""
-    call = unicorn_api.address_of(_DECODER) + _LOAD_CALL_AT + len(_LOAD_CALL)
-    return call + 4 + ctypes.c_int32.from_address(call).value
-
-
-def _slot() -> int:
-    """Return the address of that slot."""
-    stub = _stub() + len(_STUB)
-    return stub + 4 + ctypes.c_int32.from_address(stub).value
-
-
 def _tables() -> bytes:
     one, two = lockable()
     for prefix in (0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3):
@@ -139,11 +115,8 @@ def _tables() -> bytes:
     return struct.pack("<512H", *one, *two)
 
 
-def _assembled() -> int:
-    """Assemble ``guards.S`` into a page of its own; return the address of the function."""
-    page = mmap.mmap(-1, mmap.PAGESIZE)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    constants = {
+def _constants(tables: int) -> dict[str, int]:
+    return {
         "ENV_UC": ENV_UC,
         "ENV_HFLAGS": OFFSET["_hflags"],
         "HF_CS64": Hidden.CS64.value,
@@ -154,17 +127,6 @@ def _assembled() -> int:
         "IS_PREFIX": _IS_PREFIX,
         "IS_REX": _IS_REX,
         "LOCK": _LOCK,
-        "OPCODES": address + _TABLE_AT,
-        "OPCODES_0F": address + _TABLE_AT + 512,
+        "OPCODES": tables,
+        "OPCODES_0F": tables + 512,
     }
-    source = files("vectoros.cpu").joinpath("guards.S").read_text()
-    code = assemble(source, origin=address, constants=constants, name="guards.S")
-    page[: len(code.code)] = code.code
-    page[_TABLE_AT : _TABLE_AT + 1024] = _tables()
-    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
-    _pages.append(page)
-    return code.symbols["fetch"]
-
-
-_pages: list[mmap.mmap] = []
-"""Keeps the code alive as long as the process."""

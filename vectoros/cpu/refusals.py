@@ -20,13 +20,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import mmap
 import platform
 import struct
 import sys
-from importlib.resources import files
 
-from vectoros.assembler import assemble
 from vectoros.cpu import unicorn_api
 from vectoros.cpu.bits import (
     CR0_PE,
@@ -41,6 +38,7 @@ from vectoros.cpu.bits import (
     Hidden,
     Seg,
 )
+from vectoros.cpu.host_code import far_jump, overwrite, place
 from vectoros.cpu.msrs import Rule, advertised_here, rules
 from vectoros.cpu.registers import OFFSET, Segment
 from vectoros.layout import PHYSICAL_ADDRESS_BITS
@@ -53,9 +51,6 @@ _BEGINNINGS = {
     "xsetbv": ("helper_xsetbv_x86_64", "55 4889fd 53 4883ec18 f687ca01000004"),
 }
 """Our routine -> what it comes before: an exported routine, and the bytes it begins with."""
-
-_JUMP = bytes.fromhex("ff2500000000")
-"""``jmp [rip]``: to the address in the eight bytes behind it."""
 
 _GENERATOR = "gen_intermediate_code_x86_64"
 _VEX_AT = -0xFFB6
@@ -107,9 +102,6 @@ CR4_BITS = {
 }
 """By feature (Intel SDM Vol. 3A, "Control Registers")."""
 
-_TABLE_AT = 2048
-"""Offset in the page of the table of rules."""
-
 
 def cr4_allowed() -> int:
     """Return the bits of CR4 that our CPU has."""
@@ -135,8 +127,8 @@ def refuse() -> str | None:
     try:
         symbols = _assembled()
         for routine, (address, _) in zip(_BEGINNINGS, found, strict=True):
-            _overwrite(address, _JUMP + symbols[routine].to_bytes(8, "little"))
-        _overwrite(vex, _VEX_REPAIRED)
+            overwrite(address, far_jump(symbols[routine]))
+        overwrite(vex, _VEX_REPAIRED)
     except OSError as reason:
         return str(reason)
     return None
@@ -146,11 +138,14 @@ _RAISE = "raise_exception_err_ra_x86_64"
 
 
 def _assembled() -> dict[str, int]:
-    """Assemble ``refusals.S`` into a page of its own, with its table; return its addresses."""
-    page = mmap.mmap(-1, mmap.PAGESIZE)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    """Assemble ``refusals.S`` into pages of its own, with its table; return its addresses."""
     table = b"".join(struct.pack("<III", *row) for row in rules())
-    constants = {
+    return place("refusals.S", lambda address: _constants(address, address + len(table)), table)
+
+
+def _constants(rules_at: int, rules_end: int) -> dict[str, int]:
+    """Return what the routines must know."""
+    return {
         **_offsets(),
         "CR0_PE": CR0_PE,
         "CR0_PG": CR0_PG,
@@ -169,21 +164,14 @@ def _assembled() -> dict[str, int]:
         "TSS_32": _TSS_32,
         "PHYSICAL_BITS": PHYSICAL_ADDRESS_BITS,
         "SVM_MSR": _SVM_MSR,
-        "RULES": address + _TABLE_AT,
-        "RULES_END": address + _TABLE_AT + len(table),
+        "RULES": rules_at,
+        "RULES_END": rules_end,
         "RAISE": unicorn_api.address_of(_RAISE),
         **{
             f"{routine.upper()}_GOES_ON": unicorn_api.address_of(name) + len(bytes.fromhex(code))
             for routine, (name, code) in _BEGINNINGS.items()
         },
     }
-    source = files("vectoros.cpu").joinpath("refusals.S").read_text()
-    program = assemble(source, origin=address, constants=constants, name="refusals.S")
-    image = program.code.ljust(_TABLE_AT, b"\xcc") + table
-    page[: len(image)] = image
-    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
-    _pages.append(page)
-    return program.symbols
 
 
 def _offsets() -> dict[str, int]:
@@ -196,16 +184,3 @@ def _offsets() -> dict[str, int]:
         "ENV_TR_FLAGS": OFFSET["tr"] + flags,
         **{f"ENV_{gpr.name}": OFFSET["gpr"] + 8 * gpr for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX)},
     }
-
-
-def _overwrite(address: int, code: bytes) -> None:
-    """Put ``code`` at ``address``, in executable pages."""
-    first = address & -mmap.PAGESIZE
-    size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
-    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
-    ctypes.memmove(address, code, len(code))
-    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
-
-
-_pages: list[mmap.mmap] = []
-"""Keeps the code alive as long as the process."""

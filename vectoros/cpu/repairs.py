@@ -44,38 +44,14 @@ every instruction, and can have all stores checked, so it takes them where it ca
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import mmap
 import platform
 import sys
-from dataclasses import dataclass
-from importlib.resources import files
 
-from vectoros.assembler import assemble
-from vectoros.cpu import guards, unicorn_api
+from vectoros.cpu import guards, host_code, stack_guard, unicorn_api
+from vectoros.cpu.host_code import Place, far_jump, overwrite
 from vectoros.cpu.native import UC_CPU, UC_NO_EXIT_REQUEST
 from vectoros.cpu.registers import OFFSET
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A piece of Unicorn's code."""
-
-    symbol: str
-    offset: int  # from the exported function ``symbol``
-    code: bytes  # what is there
-
-    @property
-    def address(self) -> int:
-        """Where it lies in this process."""
-        return unicorn_api.address_of(self.symbol) + self.offset
-
-    @property
-    def known(self) -> bool:
-        """Whether it is what it is in the one build that we know."""
-        return ctypes.string_at(self.address, len(self.code)) == self.code
-
 
 DIVISION = Place(
     "helper_idivl_EAX_x86_64",
@@ -147,9 +123,6 @@ STORE_BYTE = Place(
 )
 """The beginning of what stores a byte, alone or as a part of a store that is not aligned."""
 
-_JUMP = bytes.fromhex("ff2500000000")
-"""``jmp [rip]``: to the address in the eight bytes behind it."""
-
 _LEAST = 1 << 63
 
 _STEP = 16
@@ -204,21 +177,23 @@ def repair() -> str | None:
     """Repair Unicorn, once a process; return why it cannot be done here, or None if it is."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
-    names = [*(place.symbol for place in _PLACES), *_CALLED.values(), *guards.NAMES]
+    names = [*(place.symbol for place in _PLACES), *_CALLED.values()]
+    names += [*guards.NAMES, *stack_guard.NAMES]
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
     for place in _PLACES:
         if not place.known:
             return f"this build of unicorn has other code at {place.symbol}{place.offset:+#x}"
-    if (reason := guards.problem()) is not None:
+    if (reason := guards.problem() or stack_guard.problem()) is not None:
         return reason
     try:
         routines = _routines()
         for place, code in _repaired(routines):
-            _overwrite(place.address, code)
+            overwrite(place.address, code)
         for address, code in guards.put_up():
-            _overwrite(address, code)
+            overwrite(address, code)
+        stack_guard.put_up()
     except OSError as failure:
         return str(failure)
     return None
@@ -229,17 +204,17 @@ def _repaired(routines: dict[str, int]) -> list[tuple[Place, bytes]]:
     step = EVERY_BLOCK.address + _STEP
     to_first = _near(CHECKED.address + 5, step)
     to_second = _near(BLOCK_CHECK.address + len(BLOCK_CHECK.code), step + _STEP)
-    steps = (b"\xc3", _far(routines["checked"]), _far(routines["block_check"]))  # ret
+    steps = (b"\xc3", far_jump(routines["checked"]), far_jump(routines["block_check"]))  # ret
     return [
-        (DIVISION, _far(routines["idivl"])),
+        (DIVISION, far_jump(routines["idivl"])),
         (BIT_TEST, BIT_TEST_REPAIRED),
         (SHADOW, SHADOW_REPAIRED),
         (TLB_SIZE, TLB_SIZE_REPAIRED),
-        (FIRST_BLOCK, _far(routines["first_block"])),
+        (FIRST_BLOCK, far_jump(routines["first_block"])),
         (EVERY_BLOCK, b"".join(code.ljust(_STEP, b"\xcc") for code in steps)),
         (CHECKED, b"\xe9" + to_first + b"\x90\x90"),  # jmp
         (BLOCK_CHECK, BLOCK_CHECK.code[:-4] + to_second),
-        (STORE_BYTE, _far(routines["store_byte"])),
+        (STORE_BYTE, far_jump(routines["store_byte"])),
     ]
 
 
@@ -248,14 +223,8 @@ def _near(behind: int, target: int) -> bytes:
     return (target - behind).to_bytes(4, "little", signed=True)
 
 
-def _far(target: int) -> bytes:
-    return _JUMP + target.to_bytes(8, "little")
-
-
 def _routines() -> dict[str, int]:
     """Assemble ``repairs.S`` into a page of its own; return where its routines are."""
-    page = mmap.mmap(-1, mmap.PAGESIZE)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
     constants = {
         "RAX": OFFSET["gpr"],
         "RDX": OFFSET["gpr"] + 16,
@@ -266,22 +235,4 @@ def _routines() -> dict[str, int]:
         **{name: unicorn_api.address_of(symbol) for name, symbol in _CALLED.items()},
         **_OFFSETS,
     }
-    source = files("vectoros.cpu").joinpath("repairs.S").read_text()
-    program = assemble(source, origin=address, constants=constants, name="repairs.S")
-    page[: len(program.code)] = program.code
-    unicorn_api.protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
-    _pages.append(page)
-    return program.symbols
-
-
-def _overwrite(address: int, code: bytes) -> None:
-    """Put ``code`` at ``address``, in executable pages."""
-    first = address & -mmap.PAGESIZE
-    size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
-    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
-    ctypes.memmove(address, code, len(code))
-    unicorn_api.protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
-
-
-_pages: list[mmap.mmap] = []
-"""Keeps the code alive as long as the process."""
+    return host_code.place("repairs.S", lambda _data: constants, b"")

@@ -38,7 +38,6 @@ __all__ = [
     "check",
     "exports",
     "lib",
-    "protect",
     "quick",
     "uc",
     "x86",
@@ -90,11 +89,3 @@ def address_of(name: str) -> int:
     if address is None:
         raise InvariantError(f"unicorn exports {name} at address 0")
     return address
-
-
-def protect(address: int, size: int, protection: int) -> None:
-    """Change the protection of whole pages of the host's memory (Linux only)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    if libc.mprotect(address, size, protection) != 0:
-        raise OSError(ctypes.get_errno(), "this host refuses to change the protection of code")
