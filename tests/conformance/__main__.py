@@ -47,8 +47,8 @@ def _show_surprises(name: str, cases: tuple[str, ...]) -> int:
         bad += bool(by_outcome)
         for outcome, machines in by_outcome.items():
             groups.setdefault(tuple(machines), []).append(f'"{case}" = "{outcome}"')
-    for group, lines in groups.items():
-        print(f"machines = {list(group)}", *lines, sep="\n")
+    for agreed, lines in groups.items():
+        print(f"machines = {list(agreed)}", *lines, sep="\n")
     return bad
 
 

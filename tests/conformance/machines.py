@@ -25,7 +25,7 @@ QEMU = "qemu"
 MACHINES = (*OURS, QEMU)
 
 LIMIT_TICKS = 1_000_000_000  # a quarter of a virtual second; subjects need a hundredth of it
-PATIENCE_S = 120  # host seconds for QEMU, which needs one
+PATIENCE_S = 60  # host seconds for QEMU, which needs one
 EXIT_STATUSES = (0, 1)  # every case is well, some are not
 
 QEMU_COMMAND = (

@@ -21,7 +21,7 @@ import pytest
 from vectoros.assembler import assemble
 from vectoros.clock import Clock
 from vectoros.cpu import native, unicorn_api
-from vectoros.cpu.bits import Flag
+from vectoros.cpu.bits import EFER_LMA, Flag
 from vectoros.cpu.core import Counters, Fault, Stop
 from vectoros.cpu.engine import Engine
 from vectoros.cpu.registers import CONTEXT_BYTES, OFFSET, Registers
@@ -68,6 +68,25 @@ intr:                                           # esi vector, rdx state
         mov     rbx, rdx
 raised:
         mov     rax, [rbx + ST_ENV]
+        mov     edx, [rbx + ST_EXTERNAL]
+        mov     ecx, [rax + ENV_IS_INT]
+        xor     ecx, 1
+        mov     [rbx + ST_EXTERNAL], ecx
+        jz      mended
+        test    edx, edx
+        js      mended                          # nothing was being delivered
+        lea     ecx, [rsi - 10]                 # #TS to #GP: mended as in native_errors.S
+        cmp     ecx, 3
+        ja      mended
+        test    dword ptr [rax + ENV_ERROR_CODE], 2
+        jz      ext
+        test    dword ptr [rax + ENV_EFER], EFER_LMA
+        jz      ext
+        shr     dword ptr [rax + ENV_ERROR_CODE], 1
+        inc     dword ptr [rax + ENV_ERROR_CODE]
+ext:
+        or      [rax + ENV_ERROR_CODE], edx
+mended:
         mov     [rbx + ST_VECTOR], esi
         inc     dword ptr [rbx + ST_ATTEMPTS]
         cmp     dword ptr [rbx + ST_PROBING], 0
@@ -105,11 +124,13 @@ class State(ctypes.Structure):
         attempts: int
         probing: int
         done: int
+        external: int
 
     _fields_ = (
         *((name, ctypes.c_uint64) for name in ("env", "cpu", "function", "a", "b", "c")),
         *((name, ctypes.c_uint64) for name in ("result", "do_interrupt", "loop_exit")),
         *((name, ctypes.c_uint32) for name in ("vector", "attempts", "probing", "done")),
+        ("external", ctypes.c_int32),  # being delivered: 0 INT n, 1 another event, -1 nothing
     )
 
 
@@ -169,6 +190,9 @@ class Oracle(Engine):
         constants = {
             "ENV_IS_INT": OFFSET["_exception_is_int"],
             "ENV_EFLAGS": OFFSET["_eflags"],
+            "ENV_EFER": OFFSET["efer"],
+            "ENV_ERROR_CODE": OFFSET["_error_code"],
+            "EFER_LMA": EFER_LMA,
             "FLAG_RF": Flag.RF.value,
             "EXCEPTION_INDEX": EXCEPTION_INDEX,
             "EXCP_HLT": EXCP_HLT,
@@ -196,6 +220,7 @@ class Oracle(Engine):
         state.a, state.b, state.c = (*operands, 0, 0, 0)[:3]
         state.vector = state.attempts = state.done = state.result = 0
         state.probing = int(probing)
+        state.external = 1 if function == "external" else -1
         self.regs._old_exception = -1
         self.regs._eflags = self.regs.rflags  # where Unicorn takes them from when it starts
         self._start()

@@ -106,7 +106,7 @@ def test_an_int_that_its_gate_refuses_is_a_fault_and_not_charged(
     length = (machine.memory.read(CODE + 1, 1) == b"\xcd" and 2) or 1
     assert (refused.vector, refused.software, refused.delivered) == (vector, True, False)
     assert (refused.tick, refused.rip) == (1 + length, CODE + 1 + length)
-    error_code = vector * (8 if mode == "protected32" else 16) + 2
+    error_code = vector * 8 + 2
     assert (fault.vector, fault.error_code, fault.delivered) == (Vector.GP, error_code, True)
     assert (fault.tick, fault.rip) == (1, CODE + 1)
 

@@ -3,15 +3,14 @@
 One promise: for every architectural register and every byte of memory,
 :func:`deliver` does what Unicorn 2.1.4's native delivery does, in the same
 order, so that the two engines give one state hash. ``test_delivery_twin.py``
-compares the two. It adds one thing, and so does the fast engine: a fault sets RF
-in the RFLAGS image that it pushes, as the SDM demands.
+compares the two. It mends three things, and so does the fast engine: a fault sets
+RF in the RFLAGS image that it pushes; an error code that names an IDT entry is
+vector * 8 + 2 in long mode, too; and the error code of a fault met on the way has
+the EXT bit, unless a software interrupt was being delivered.
 
 Source: Intel SDM Vol. 3A, "Interrupt and Exception Handling". Where the native
 code departs from it, so do we:
 
-* Error codes never have the EXT bit.
-* In long mode the error code that names an IDT entry is vector * 16 + 2, not
-  vector * 8 + 2.
 * A 16-bit gate's offset has 32 bits.
 * Stack-segment limits are not checked, and a non-canonical stack raises #GP(0),
   not #SS(0).
@@ -32,7 +31,16 @@ from vectoros.cpu.bits import CR0_PE, EFER_LMA, Flag
 from vectoros.cpu.delivery_long import enter_long
 from vectoros.cpu.delivery_protected import enter_protected
 from vectoros.cpu.delivery_real import enter_real
-from vectoros.cpu.faults import CONTRIBUTORY, CpuFault, Event, EventKind, PageFault, Vector
+from vectoros.cpu.faults import (
+    CONTRIBUTORY,
+    EXT_BIT,
+    NAMES_A_SELECTOR,
+    CpuFault,
+    Event,
+    EventKind,
+    PageFault,
+    Vector,
+)
 from vectoros.cpu.paging import PhysicalMemory
 from vectoros.cpu.registers import Registers
 from vectoros.cpu.tss import require_task
@@ -73,7 +81,7 @@ def deliver(
                 regs.cr2 = fault.linear
             if pending == Vector.DF:
                 return Outcome.SHUTDOWN
-            pending, event = _escalate(pending, fault)
+            pending, event = _escalate(pending, event, fault)
         else:
             regs._old_exception = -1  # Unicorn's own memory of what was pending
             regs._exception_is_int = 0
@@ -90,15 +98,20 @@ def _enter(regs: Registers, memory: PhysicalMemory, event: Event) -> None:
         enter_protected(regs, memory, event)
 
 
-def _escalate(pending: int | None, fault: CpuFault) -> tuple[int, Event]:
-    """Return what is pending now, and what to deliver: ``fault``, or #DF in its place."""
+def _escalate(pending: int | None, event: Event, fault: CpuFault) -> tuple[int, Event]:
+    """Return what is pending now, and what to deliver: ``fault``, or #DF in its place.
+
+    ``event`` is what was being delivered.
+    """
     contributory = fault.vector in CONTRIBUTORY
     doubles = (pending in CONTRIBUTORY and contributory) or (
         pending == Vector.PF and (contributory or fault.vector == Vector.PF)
     )
     if doubles:
         return Vector.DF, Event(Vector.DF, error_code=0)
-    return fault.vector, Event(fault.vector, error_code=fault.error_code)
+    external = fault.vector in NAMES_A_SELECTOR and event.kind is not EventKind.SOFTWARE
+    error_code = fault.error_code | (EXT_BIT if external else 0)
+    return fault.vector, Event(fault.vector, error_code=error_code)
 
 
 def _escalates(vector: int) -> bool:

@@ -10,7 +10,7 @@ import struct
 
 from vectoros.cpu.bits import DESC_DPL_SHIFT, Flag, Gpr, Seg
 from vectoros.cpu.descriptors import (
-    LONG_DESCRIPTOR_BYTES,
+    DESCRIPTOR_BYTES,
     RPL,
     Descriptor,
     Gate,
@@ -72,7 +72,7 @@ def _push_frame(regs: Registers, memory: PhysicalMemory, event: Event, rsp: int)
 
 
 def _checked_gate(regs: Registers, memory: PhysicalMemory, event: Event) -> Gate:
-    error_code = event.vector * LONG_DESCRIPTOR_BYTES | IDT_BIT
+    error_code = event.vector * DESCRIPTOR_BYTES | IDT_BIT
     gate = read_gate(regs, memory, event.vector)
     if gate is None or gate.type not in _GATES:
         raise CpuFault(Vector.GP, error_code)

@@ -12,6 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
+EXT_BIT = 1 << 0
+"""Bit of an error code: the fault was met while another event was being delivered."""
+
 IDT_BIT = 1 << 1
 """Bit of a selector error code: the index is a vector, not a selector."""
 
@@ -43,6 +46,9 @@ WITH_ERROR_CODE = frozenset(
     {Vector.DF, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.PF, Vector.AC}
 )
 """Exceptions that push an error code."""
+
+NAMES_A_SELECTOR = frozenset({Vector.TS, Vector.NP, Vector.SS, Vector.GP})
+"""Exceptions whose error code names a selector or a vector, and has :data:`EXT_BIT`."""
 
 CONTRIBUTORY = frozenset({Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP})
 """Class of exceptions in the SDM's table "Conditions for Generating a Double Fault"."""

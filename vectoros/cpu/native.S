@@ -129,6 +129,7 @@ invalid:
 
 # The common part. rbx CPU, r12 register file, rbp state, esi vector.
 raise:
+        call    mend_error_code                 # in native_errors.S
         cmp     dword ptr [rbp + ST_SOFTWARE], 0
         je      outermost
         mov     dword ptr [rbp + ST_SOFTWARE], 0
@@ -286,6 +287,8 @@ task:
         mov     rbx, rdx
         call    qword ptr [rbp + ST_DO_INTERRUPT]       # may not return
         mov     dword ptr [rbp + ST_SOFTWARE], 0
+        mov     rax, NOWHERE
+        mov     [rbp + ST_DELIVERING_AT], rax
         mov     dword ptr [rbx + LOG_DELIVERED], 1
         mov     qword ptr [rbp + ST_LAST_SIZE], 0
         cmp     qword ptr [rbp + ST_BUDGET], 0

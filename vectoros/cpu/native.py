@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from vectoros.assembler import Source, assemble_sources
 from vectoros.cpu import translated, unicorn_api
-from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, DESC_P, EFER_NXE, Flag, Hidden
+from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, DESC_P, EFER_LMA, EFER_NXE, Flag, Hidden
+from vectoros.cpu.faults import EXT_BIT, IDT_BIT, Vector
 from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import OFFSET
 from vectoros.cpu.tss import TSS_NONE
@@ -277,6 +278,11 @@ def constants() -> dict[str, int]:
         "CR4_PAE": CR4_PAE,
         "CR4_SMEP": CR4_SMEP,
         "EFER_NXE": EFER_NXE,
+        "EFER_LMA": EFER_LMA,
+        "IDT_BIT": IDT_BIT,
+        "EXT_BIT": EXT_BIT,
+        "FIRST_SELECTOR_FAULT": Vector.TS.value,
+        "LAST_SELECTOR_FAULT": Vector.GP.value,
         "PF_FETCH": Access.FETCH.value,
         "PF_WRITE": Access.WRITE.value,
         "LOG_ENTRIES": LOG_ENTRIES,
@@ -310,7 +316,7 @@ def load(names: Sequence[str], constants: Mapping[str, int]) -> dict[str, int]:
     return program.symbols
 
 
-_SOURCES = ("native.S", "native_instructions.S")
+_SOURCES = ("native.S", "native_errors.S", "native_instructions.S")
 
 _pages: list[mmap.mmap] = []
 """Keeps the code alive as long as the process."""

@@ -286,7 +286,7 @@ catch_real.last:
         mov     ecx, [bx + RCX * 8]
         mov     eax, [bx + RAX * 8]
         mov     ebx, [bx + RBX * 8]
-        ret
+        .byte   0xc3                    # ret: keystone's is of 32 bits here
 home_real:
         .byte   0x66                    # all 32 bits of the base
         lgdt    [STATE + ST_GDTR]

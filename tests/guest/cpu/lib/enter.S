@@ -98,7 +98,7 @@ enter_real_flat:
         xor     edi, edi
         xor     ebp, ebp
         xor     eax, eax
-        ret
+        .byte   0xc3                    # ret: keystone's is of 32 bits here
 
 .code32
 enter_long:

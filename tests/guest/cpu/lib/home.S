@@ -11,6 +11,8 @@ home:
         mov     fs, eax
         mov     gs, eax
         mov     esp, HOME_STACK_TOP
+        push    2                       # NT, too, or the IRET below would switch tasks
+        popfd
         mov     eax, CR0_HOME
         mov     cr0, eax
         xor     eax, eax
