@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 
 import pytest
 
 from tests.boot.kernels import bzimage, executable
+from tests.boot.test_multiboot import kernel as multiboot
 from vectoros import Machine
 from vectoros.board import Reason
 from vectoros.boot.elf_image import ElfImage
 from vectoros.boot.kernel_file import kernel_firmware
 from vectoros.boot.linux import Linux
+from vectoros.boot.multiboot import INFO, INFO_FIELDS, MODULE, Multiboot
+from vectoros.boot.multiboot_header import MAGIC
 from vectoros.config import Config
+from vectoros.cpu.bits import Gpr
 from vectoros.errors import BadFileError, UsageError
 from vectoros.files import HostFile
 from vectoros.snapshot import SnapshotError
@@ -22,11 +27,36 @@ from vectoros.snapshot import SnapshotError
 def test_the_format_is_known_by_its_magic_number() -> None:
     assert isinstance(kernel_firmware(HostFile("k", bzimage()), "", None), Linux)
     assert isinstance(kernel_firmware(HostFile("k", executable()), "", None), ElfImage)
+    assert isinstance(kernel_firmware(HostFile("k", multiboot()), "", None), Multiboot)
+
+
+def test_an_executable_with_a_multiboot_header_starts_by_that() -> None:
+    header = struct.pack("<III", MAGIC, 0, -MAGIC % (1 << 32))
+    data = executable()
+    both = HostFile("k", data.ljust(-(-len(data) // 4) * 4, b"\0") + header)
+    assert isinstance(kernel_firmware(both, "", None), Multiboot)
+
+
+def test_a_multiboot_kernels_initrd_is_its_module(tmp_path: Path) -> None:
+    (tmp_path / "kernel").write_bytes(multiboot())
+    (tmp_path / "module").write_bytes(b"text of the module")
+    with Machine.from_kernel(
+        tmp_path / "kernel", initrd=tmp_path / "module", memory="16M"
+    ) as machine:
+        info_at = machine.cpu.gpr[Gpr.RBX]
+        values = INFO.unpack(machine.memory.read(info_at, INFO.size))
+        info = dict(zip(INFO_FIELDS, values, strict=True))
+        assert info["mods_count"] == 1
+        start, end, _, _ = MODULE.unpack(machine.memory.read(info["mods_addr"], MODULE.size))
+        assert machine.memory.read(start, end - start) == b"text of the module"
 
 
 @pytest.mark.parametrize("data", [b"", b"text", bytes(4096)])
 def test_a_file_that_is_no_kernel_is_refused(data: bytes) -> None:
-    sentence = "k: is no kernel: neither a Linux bzImage (HdrS at 0x202) nor an ELF executable"
+    sentence = (
+        "k: is no kernel: neither a Linux bzImage (HdrS at 0x202), nor a multiboot kernel, "
+        "nor an ELF executable"
+    )
     with pytest.raises(BadFileError, match=f"^{re.escape(sentence)}$"):
         kernel_firmware(HostFile("k", data), "", None)
 

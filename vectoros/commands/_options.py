@@ -207,10 +207,14 @@ def kernel_options(function: Function) -> Function:
     """Add ``--kernel`` and ``--initrd``."""
     kernel = click.option(
         "--kernel", type=PATH, metavar="FILE",
-        help="Start this kernel file, without a BIOS: a Linux bzImage or an ELF64 executable.",
+        help="Start this kernel file, without a BIOS: a Linux bzImage, a multiboot 1 kernel or "
+        "an ELF64 executable.",
     )  # fmt: skip
     initrd = click.option(
-        "--initrd", type=PATH, metavar="FILE", help="What the Linux kernel finds in memory."
+        "--initrd",
+        type=PATH,
+        metavar="FILE",
+        help="What Linux finds in memory, or the module of a multiboot kernel.",
     )
     return kernel(initrd(function))
 
