@@ -131,7 +131,7 @@ class Python:
     def __init__(self, bytecode: str) -> None:
         """Keep compiled modules in the folder ``bytecode``."""
         kept = {name: value for name, value in os.environ.items() if name != _DO_NOT_COMPILE}
-        self._environment = {**kept, "PYTHONPYCACHEPREFIX": bytecode}
+        self.environment = {**kept, "PYTHONPYCACHEPREFIX": bytecode}
 
     def run(self, *arguments: str, status: int = 0) -> bytes:
         """Run Python with ``arguments``, to end with ``status``; return what it printed."""
@@ -139,7 +139,7 @@ class Python:
             [sys.executable, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=self._environment,
+            env=self.environment,
             timeout=TIMEOUT_S,
             check=False,
         )

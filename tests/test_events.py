@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from vectoros.clock import Clock
 from vectoros.devices.device import Device
+from vectoros.devices.registers import Access, Register
 from vectoros.errors import InvariantError
 from vectoros.events import NEVER, EventQueue
 from vectoros.units import REACTION_TICKS
@@ -281,3 +282,13 @@ def restored(rig: Rig) -> Rig:
 @given(st.lists(STEPS, max_size=20), st.integers(0, 19))
 def test_a_restored_queue_goes_on_as_if_nothing_had_happened(steps: list[Step], at: int) -> None:
     assert play(steps, None) == play(steps, at)
+
+
+def test_a_device_without_deadlines_has_no_floor_whatever_a_snapshot_says() -> None:
+    class Lamp(Device):
+        level = Register(0, Access.RW, int, "how bright", reset=0)
+
+    queue = EventQueue([Lamp(Clock())])
+    queue.adopt({"lamp": 5_000})
+    assert queue.state() == {}
+    assert queue.next == NEVER

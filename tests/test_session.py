@@ -94,6 +94,15 @@ def test_slices_of_any_length_give_one_machine(machine: Callable[[str], Machine]
     assert len(hashes) == 1
 
 
+def test_a_busy_guest_without_input_is_not_slept_on_between_slices(
+    machine: Callable[[str], Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    session(machine("spin"), NOBODY).run(Limits(max_ticks=100_000))
+    assert slept == []
+
+
 @pytest.mark.parametrize(("name", "grows"), [("spin", True), ("chatter", False)])
 def test_slices_become_as_long_as_the_guest_is_fast(
     machine: Callable[[str], Machine], name: str, grows: bool

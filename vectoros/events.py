@@ -37,6 +37,7 @@ class EventQueue(Stateful):
         """Start with no floors."""
         self._devices = list(devices)
         self._index = {id(device): index for index, device in enumerate(self._devices)}
+        self._timed = [i for i, device in enumerate(self._devices) if _has_deadlines(device)]
         self._due = [NEVER] * len(self._devices)
         self._floor = [0] * len(self._devices)
         self.next = NEVER
@@ -45,8 +46,8 @@ class EventQueue(Stateful):
 
     def refresh(self) -> None:
         """Ask every device anew: their states may have been changed from outside."""
-        for index, device in enumerate(self._devices):
-            due = self._due[index] = _deadline(device)
+        for index in self._timed:
+            due = self._due[index] = _deadline(self._devices[index])
             if self._floor[index] <= due:
                 self._floor[index] = 0
         self._find_next()
@@ -65,7 +66,7 @@ class EventQueue(Stateful):
     def fire(self, now: int) -> None:
         """Let every device whose event is due by ``now`` do its part, in order."""
         while self.next <= now:
-            index = min(range(len(self._devices)), key=self._event)
+            index = min(self._timed, key=self._event)
             device = self._devices[index]
             device.advance()
             hold(_deadline(device) > now, f"D3: {device.name} is still due after advance()")
@@ -76,7 +77,7 @@ class EventQueue(Stateful):
         return max(self._due[index], self._floor[index])
 
     def _find_next(self) -> None:
-        self.next = min(map(self._event, range(len(self._devices))), default=NEVER)
+        self.next = min(map(self._event, self._timed), default=NEVER)
 
     # State. The deadlines are the devices' own.
 
@@ -102,8 +103,14 @@ class EventQueue(Stateful):
 
     def adopt(self, state: Mapping[str, Any]) -> None:
         """Take over a checked state; the devices have theirs already."""
-        self._floor = [state.get(device.name, 0) for device in self._devices]
+        self._floor = [0] * len(self._devices)
+        for index in self._timed:  # no other could have one
+            self._floor[index] = state.get(self._devices[index].name, 0)
         self.refresh()
+
+
+def _has_deadlines(device: Device) -> bool:
+    return type(device).next_event is not Device.next_event
 
 
 def _deadline(device: Device) -> int:

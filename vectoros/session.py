@@ -230,5 +230,6 @@ class Session:
 
 def _slept(seconds: float) -> bytes:
     """Wait, and return what comes from nobody."""
-    time.sleep(seconds)
+    if seconds > 0:  # to sleep for no time is to let others go first, after every slice
+        time.sleep(seconds)
     return b""

@@ -210,3 +210,22 @@ def test_the_deadline_counts_if_it_is_sooner_than_the_pause(engine: str) -> None
     machine = booted(engine, "long", "nop\n" * 40 + "hlt")
     assert machine.cpu.run(7, 1_000) is Stop.DEADLINE
     assert machine.clock.now == 7
+
+
+@pytest.mark.skipif("fast" not in ENGINES, reason="the fast engine does not run here")
+def test_a_deadline_in_a_long_block_is_reached_in_few_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = booted("fast", "long", "add rax, rcx\n" * 400 + "hlt")
+    starts = 0
+    start = machine.cpu._start  # type: ignore[attr-defined]
+
+    def counted() -> int:
+        nonlocal starts
+        starts += 1
+        return int(start())
+
+    monkeypatch.setattr(machine.cpu, "_start", counted)
+    machine.run(1_000)
+    assert machine.clock.now == 1_002
+    assert starts < 40

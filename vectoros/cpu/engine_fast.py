@@ -4,9 +4,9 @@ The registers are Unicorn's own, in place. The block hook, exception delivery, S
 and the check of ports are host code (``native*.S``); Python runs only for devices and deadlines.
 What this relies on is Unicorn's own business; :mod:`vectoros.cpu.selftest` proves it first.
 
-How a slice ends on the exact instruction: the block hook refuses the block that would
-cross the deadline. Then Unicorn is told to translate the next block with one instruction
-only, that one may cross, and so on until the budget is spent. (Not for a mere pause.)
+How a slice ends on the exact instruction: the block hook refuses the block that would cross the
+deadline. Then the next block gets as many instructions as surely fit, in the end one, which may
+cross, and so on until the budget is spent. (Not for a mere pause.)
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from vectoros.memory import Memory
 from vectoros.units import PAGE_SIZE
 
 _NO_EXCEPTION = -1
+_LONGEST = 15  # bytes of an instruction (Intel SDM Vol. 2A, "Instruction Format")
 _MASK64 = (1 << 64) - 1
 
 
@@ -148,8 +149,8 @@ class FastEngine(Engine):
             if state.budget > 0:
                 if state.budget < self._pause_below and state.budget != state.ahead_at:
                     return Stop.DEADLINE  # any boundary will do, and this one has no secrets
-                state.cross_at = state.budget
-                self._next_tb.value = 1
+                state.cross_at = state.budget  # for a block of one instruction
+                self._next_tb.value = max(1, state.budget // _LONGEST)
             return None
         if error == api.uc.UC_ERR_FETCH_PROT:
             self._fetch_from_hole()
@@ -161,10 +162,9 @@ class FastEngine(Engine):
 
     def shorten(self, deadline: int) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        state = self._state
-        if deadline < state.deadline:
-            state.budget -= state.deadline - deadline
-            state.deadline = deadline
+        if (sooner := self._state.deadline - deadline) > 0:
+            self._state.budget -= sooner
+            self._state.deadline = deadline
             self._pause_below = native.NOWHERE
 
     def _abandon(self) -> None:
