@@ -194,6 +194,15 @@ def test_pat_takes_types_of_memory(types: list[int], wrong: int | None, place: i
         assert machine.regs.pat == value
 
 
+def test_the_time_stamp_counter_can_be_read_as_a_register_and_not_be_set() -> None:
+    code = "nop\n" * 7 + "add ecx, 0x10\n wrmsr\n rdmsr\n mov ebx, eax\n rdtsc\n sub eax, ebx"
+    machines = [run(engine, code, rdx=1) for engine in ENGINES]
+    for machine in machines:
+        assert (machine.regs.gpr[Gpr.RBX], machine.regs.gpr[Gpr.RDX]) == (7 + 3 + 2, 0)
+        assert machine.regs.gpr[Gpr.RAX] == 4
+    same(*machines)
+
+
 @every_engine
 def test_tsc_aux_has_32_bits(engine: str) -> None:
     assert refused(write(engine, TSC_AUX, 1 << 32))
