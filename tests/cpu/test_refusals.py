@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cpu.machines import CODE, ENGINES, Machine, same
+from tests.cpu.machines import CODE, CODE32, ENGINES, STUB_BYTES, STUBS, Machine, same
 from vectoros.cpu import refusals
-from vectoros.cpu.bits import CR0_PE, CR0_PG, CR4_PAE, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, Gpr
+from vectoros.cpu.bits import (
+    CR0_PE,
+    CR0_PG,
+    CR4_PAE,
+    EFER_LMA,
+    EFER_LME,
+    EFER_NXE,
+    EFER_SCE,
+    Gpr,
+    Seg,
+)
 from vectoros.cpu.core import Stop
 from vectoros.cpu.paging import is_canonical
 
@@ -83,17 +93,25 @@ def test_only_half_of_a_register_counts_outside_64_bit_mode(engine: str) -> None
 
 
 @every_engine
-def test_ia_32e_mode_does_not_begin_without_pae(engine: str) -> None:
+@pytest.mark.parametrize("obstacle", ["", "no PAE", "CS.L", "16-bit TSS"])
+def test_ia_32e_mode_begins_only_from_where_it_can(engine: str, obstacle: str) -> None:
     machine = Machine(engine)
-    machine.boot("protected32", paging="pae")
+    machine.boot("long")  # for its tables
+    machine.mode = "protected32"
     machine.code("mov cr0, eax\n hlt")
     regs = machine.regs
-    regs.cr0, regs.efer, regs.cr4 = 0x11, EFER_LME, 0
+    regs.cr0, regs.efer, regs.cr4 = 0x11, EFER_LME, 0 if obstacle == "no PAE" else CR4_PAE
+    attributes = 0xEF9B00 if obstacle == "CS.L" else 0xCF9B00
+    regs.segs[Seg.CS].load(CODE32, 0, 0xFFFF_FFFF, attributes)
+    if obstacle == "16-bit TSS":
+        regs.tr.flags = 0x8300
+    machine.gate(GP, STUBS + GP * STUB_BYTES)  # for the mode in which it is raised
     regs.gpr[Gpr.RAX] = CR0_PG | 0x11
     machine.cpu.registers_changed()
     machine.run(100)
-    assert refused(machine)
-    assert (machine.regs.cr0, machine.regs.efer) == (0x11, EFER_LME)
+    assert refused(machine) is bool(obstacle)
+    begun = EFER_LME | EFER_LMA, CR0_PG | 0x11
+    assert (machine.regs.efer, machine.regs.cr0) == ((EFER_LME, 0x11) if obstacle else begun)
 
 
 @every_engine
@@ -192,6 +210,15 @@ def test_pat_takes_types_of_memory(types: list[int], wrong: int | None, place: i
     assert refused(machine) is (wrong is not None)
     if wrong is None:
         assert machine.regs.pat == value
+
+
+def test_the_time_stamp_counter_can_be_read_as_a_register_and_not_be_set() -> None:
+    code = "nop\n" * 7 + "add ecx, 0x10\n wrmsr\n rdmsr\n mov ebx, eax\n rdtsc\n sub eax, ebx"
+    machines = [run(engine, code, rdx=1) for engine in ENGINES]
+    for machine in machines:
+        assert (machine.regs.gpr[Gpr.RBX], machine.regs.gpr[Gpr.RDX]) == (7 + 3 + 2, 0)
+        assert machine.regs.gpr[Gpr.RAX] == 4
+    same(*machines)
 
 
 @every_engine

@@ -145,6 +145,16 @@ def test_an_interrupt_that_is_due_is_not_lost_in_a_snapshot(late: int) -> None:
     assert twin.edges == [(FIRST + late, True)]
 
 
+def test_a_line_that_was_high_in_a_snapshot_falls_when_the_guest_clears() -> None:
+    rig, twin = Rig(), Rig()
+    rig.write(ENABLE, PWRBTN)
+    rig.events.press_button()
+    twin.events.restore(rig.events.state())
+    assert (twin.line.level, twin.edges) == (True, []), "restored, and nobody is told"
+    twin.write(STATUS, PWRBTN)
+    assert twin.edges == [(0, False)]
+
+
 STEP = st.one_of(
     st.tuples(st.just("write"), st.sampled_from([STATUS, ENABLE]), st.integers(0, 0xFFFF)),
     st.tuples(st.just("wait"), st.just(0), st.integers(0, 3 * FIRST)),

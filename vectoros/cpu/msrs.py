@@ -26,6 +26,7 @@ class Rule(IntEnum):
     LOW_HALF = 4  # bits 63:32 are reserved
     MEMORY_TYPES = 5  # eight bytes, each a type of memory
     MODES = 6  # EFER
+    CLOCK = 7  # the time-stamp counter: tells what RDTSC does, and cannot be set
 
 
 Row = tuple[int, int, Rule]
@@ -38,6 +39,7 @@ PRESENT: tuple[Row, ...] = (
     (0xC000_0081, 0xC000_0081, Rule.PLAIN),  # STAR
     (0xC000_0082, 0xC000_0083, Rule.CANONICAL),  # LSTAR, CSTAR
     (0xC000_0084, 0xC000_0084, Rule.LOW_HALF),  # FMASK
+    (0x010, 0x010, Rule.CLOCK),  # TIME_STAMP_COUNTER
     (0x017, 0x017, Rule.READ_ONLY),  # PLATFORM_ID
     (0x0FE, 0x0FE, Rule.READ_ONLY),  # MTRRCAP
     (0x175, 0x176, Rule.CANONICAL),  # SYSENTER_ESP, SYSENTER_EIP

@@ -106,12 +106,18 @@ rdmsr:
         call    rule
         cmp     ecx, ABSENT
         je      refused
+        cmp     ecx, CLOCK
+        je      clock
         push    rbx
         mov     rcx, [rsp + 8]
         mov     rbx, rdi
         xor     edx, edx
         mov     esi, SVM_MSR
         mov     rax, RDMSR_GOES_ON
+        jmp     rax
+
+clock:                                  # Unicorn's RDTSC calls the engine's hook
+        mov     rax, RDTSC
         jmp     rax
 
 # WRMSR. rdi register file.

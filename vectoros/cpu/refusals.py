@@ -7,6 +7,7 @@
    Unicorn reads it as zero.
 2. RDMSR and WRMSR of a register that is not there, and values that a register cannot
    have, raise #GP(0) (:mod:`vectoros.cpu.msrs`). Unicorn reads zero, and drops writes.
+   RDMSR of the time-stamp counter tells what RDTSC does; Unicorn reads zero.
 3. A VEX prefix raises #UD: there is no AVX, no FMA and no BMI. Unicorn runs
    the instruction as its SSE form.
 
@@ -114,7 +115,7 @@ def refuse() -> str | None:
     """Put it in place, once a process; return why it cannot be done here, or None if it is."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
-    names = [_GENERATOR, _RAISE, *(name for name, _ in _BEGINNINGS.values())]
+    names = [_GENERATOR, _RAISE, _RDTSC, *(name for name, _ in _BEGINNINGS.values())]
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
@@ -134,7 +135,7 @@ def refuse() -> str | None:
     return None
 
 
-_RAISE = "raise_exception_err_ra_x86_64"
+_RAISE, _RDTSC = "raise_exception_err_ra_x86_64", "helper_rdtsc_x86_64"
 
 
 def _assembled() -> dict[str, int]:
@@ -167,6 +168,7 @@ def _constants(rules_at: int, rules_end: int) -> dict[str, int]:
         "RULES": rules_at,
         "RULES_END": rules_end,
         "RAISE": unicorn_api.address_of(_RAISE),
+        "RDTSC": unicorn_api.address_of(_RDTSC),
         **{
             f"{routine.upper()}_GOES_ON": unicorn_api.address_of(name) + len(bytes.fromhex(code))
             for routine, (name, code) in _BEGINNINGS.items()
