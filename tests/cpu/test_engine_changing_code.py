@@ -134,6 +134,46 @@ patch:  .byte   0x05, 1, 0, 0, 0        # add eax, 1
     same(*machines)
 
 
+OVERWRITING = {
+    "a call pushes on its own block": (
+        f"mov esp, {CODE + 16}\n inc ebx\n call over\n hlt\n .zero 16\nover: inc ebx\n hlt",
+        5 + 2 + 5 + 2 + 1,
+    ),
+    "a repeated store overwrites itself": (
+        "lea edi, [rip + again]\n mov al, 0x90\n mov ecx, 9\nagain: rep stosb\n"
+        + "nop\n" * 8
+        + "hlt",
+        7 + 2 + 5 + 2 + 1 + 8 + 1,
+    ),
+    "a repeated store overwrites what is before it": (
+        "mov ebp, 2\nagain: lea edi, [rip + again]\n mov al, 0x90\n mov ecx, 3\n"
+        "rep stosb\n nop\n dec ebp\n jnz again\n hlt",
+        None,
+    ),
+    "in single-step mode, a store changes itself": (
+        "pushfq\n or dword ptr [rsp], 0x100\n popfq\n"
+        "self: mov byte ptr [rip + self + 6], 7\n nop\n hlt",
+        None,
+    ),
+}
+
+
+@pytest.mark.skipif(repair() is not None, reason=f"the repair: {repair()}")
+@pytest.mark.parametrize("name", OVERWRITING)
+def test_an_instruction_that_overwrites_the_block_that_it_ends_is_charged_once(name: str) -> None:
+    text, due = OVERWRITING[name]
+    machines = []
+    for engine in ENGINES:
+        for ticks in (1, 2, 5, 1 << 40):
+            machine = booted(engine, "long", text)
+            machine.handler(1, "inc edx\n iretq")
+            while machine.run(ticks) is not Stop.HALT:
+                assert machine.clock.now < 300
+            assert due in (None, machine.clock.now)
+            machines.append(machine)
+    same(*machines)
+
+
 @pytest.mark.skipif(repair() is not None, reason=f"the repair: {repair()}")
 @pytest.mark.parametrize("at", [DATA + 0x701, DATA + PAGE_SIZE - 1])
 @pytest.mark.parametrize("verb", ["add", "xor"])

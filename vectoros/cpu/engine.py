@@ -57,7 +57,7 @@ class Engine(ABC):
         self._failure: BaseException | None = None
         self._shut = False  # a triple fault; only a change of the registers ends it
         self._keep: list[object] = []  # callbacks that Unicorn points to
-        repaired = repair() is None
+        self._repaired = repair() is None
         self._uc: Any = Uc(api.uc.UC_ARCH_X86, api.uc.UC_MODE_64)
         self._uc.ctl_set_cpu_model(CPU_MODEL)
         self._uc.ctl_exits_enabled(True)  # an `until` address would cost a page walk
@@ -65,7 +65,7 @@ class Engine(ABC):
         handle: Any = self._uc._uch
         self._handle: ctypes.c_void_p = handle
         self._map_memory()
-        if not repaired:
+        if not self._repaired:
             self._check_all_stores()
         memory.on_write(self._memory_written)
 

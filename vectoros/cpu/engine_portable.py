@@ -9,9 +9,10 @@ How a slice ends on the exact instruction: an instruction limit is always set
 (Unicorn ignores it on blocks that were translated without one), the block hook
 refuses the block that would cross, and single steps do the rest.
 
-One thing it cannot see, because it looks like a loop: a CALL or a repeated string
-instruction that overwrites the block it is in. It is charged twice, and what it
-leaves in the arithmetic flags is not defined.
+One thing it cannot see where Unicorn is not repaired, because it looks like a loop:
+a CALL or a repeated string instruction that overwrites the block it is in. It is
+charged twice, a slice that ends before it may never get past it, and what it leaves
+in the arithmetic flags is not defined.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import functools
 from collections.abc import Sequence
 
 from vectoros.clock import Clock
+from vectoros.cpu import native
 from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import Flag
 from vectoros.cpu.core import Stop, Surroundings
@@ -52,6 +54,8 @@ class PortableEngine(TrapEngine):
         super().__init__(memory, surroundings, clock)
         self._map_mmio(INTA_PAGE, PAGE_SIZE)  # acknowledging is a call here, not a cycle
         self._steps = 0  # instructions of the landing under way; 0 if none is
+        self._dropped = native.invalidations(self._handle.value or 0) if self._repaired else None
+        self._restarts = 0  # by that count, as last seen
         self._eflags = ctypes.c_uint64()
         self._read_eflags = functools.partial(
             api.quick.uc_reg_read,
@@ -94,6 +98,8 @@ class PortableEngine(TrapEngine):
         self._pause, self._trapped = None, False
         self._alert = self._intr or self._nmi
         before, left = regs.rip, meter.left
+        if self._dropped is not None:
+            self._restarts = self._dropped.value >> native.RESTARTS_SHIFT
         error = self._start(self._steps or _NO_LIMIT)
         self._raise_failure()
         if self._pause is not None:
@@ -175,7 +181,7 @@ class PortableEngine(TrapEngine):
             return
         meter = self._meter
         rest = meter.pc + meter.size - address
-        if size < rest <= meter.size and self._is_restart():
+        if size <= rest <= meter.size and self._is_restart(size < rest):
             meter.left += rest
             meter.size -= rest
             if self._steps:
@@ -211,16 +217,26 @@ class PortableEngine(TrapEngine):
         self._stop(Pause.REFUSED if meter.left > 0 else Pause.SPENT)
         return False
 
-    def _is_restart(self) -> bool:
+    def _is_restart(self, shorter: bool) -> bool:
         """Whether the block charged last was left because its own store changed it.
 
         Then the store has not happened yet, and Unicorn runs it again as a block of
-        one instruction. A jump back into a block leads to a longer one, as far as
-        the same end; unless it is in single-step mode or in an interrupt shadow.
+        one instruction. Repaired, it says so. Else, a jump back into a block leads to a
+        longer one, as far as the same end; unless it is in single-step mode or in an
+        interrupt shadow. ``shorter``: this block ends before the one charged last.
         """
-        self._pull(inside=True)
-        if self.regs.interrupt_shadow or self.regs._eflags & Flag.TF:
-            return False
+        if self._dropped is not None:
+            restarts = self._dropped.value >> native.RESTARTS_SHIFT
+            if restarts == self._restarts:
+                return False
+            self._restarts = restarts
+            self._pull(inside=True)
+        else:
+            if not shorter:
+                return False
+            self._pull(inside=True)
+            if self.regs.interrupt_shadow or self.regs._eflags & Flag.TF:
+                return False
         self._repair_flags()
         return True
 

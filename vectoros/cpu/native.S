@@ -63,44 +63,23 @@ stop:
         xor     esi, esi
         jmp     qword ptr [rcx + ST_LEAVE]      # as if the block had called it; does not return
 
-# Translated code was dropped since the last block. If that was the last block
-# itself, its store has not happened yet: Unicorn left the block, and runs the
-# store again as a block of one instruction. What was charged from there on comes back.
+# Translated code was dropped since the last block. If the last block's own store was
+# about to change it, repairs.S has counted that: the store has not happened yet. Unicorn
+# left the block, and runs the instruction again as a block of its own. What was charged
+# from there on comes back.
 modified:
+        mov     r10, [rcx + ST_INVALIDATIONS]
         mov     [rcx + ST_INVALIDATIONS], r9
+        xor     r10, r9
+        shr     r10, RESTARTS_SHIFT
+        jz      charge
         mov     r10, rsi
         sub     r10, [rcx + ST_LAST_PC]
-        cmp     r10, [rcx + ST_LAST_SIZE]
+        mov     r9, [rcx + ST_LAST_SIZE]
+        cmp     r10, r9
         jae     charge
-        mov     r11, [rsp]              # the address that called: within the block
-        cmp     qword ptr [rcx + ST_CALLER], 0
-        cmovne  r11, [rcx + ST_CALLER]  # unless native_blocks.S stands in between
-        push    rax
-        push    rcx
-        push    rsi
-        push    rdi
-        push    r8
-        push    r10
-        sub     rsp, 8
-        mov     rdi, [rdi + UC_TCG]
-        mov     rsi, r11
-        call    qword ptr [rcx + ST_FIND_BLOCK]
-        mov     r11, rax
-        add     rsp, 8
-        pop     r10
-        pop     r8
-        pop     rdi
-        pop     rsi
-        pop     rcx
-        pop     rax
-        test    r11, r11
-        jz      charge
-        mov     r11d, [r11 + TB_CFLAGS]
-        and     r11d, TB_COUNT
-        cmp     r11d, 1
-        jne     charge
-        sub     r8, r10
-        add     r8, [rcx + ST_LAST_SIZE]
+        sub     r9, r10
+        add     r8, r9
         mov     [rcx + ST_LAST_SIZE], r10
         mov     [rcx + ST_BUDGET], r8
         jmp     charge

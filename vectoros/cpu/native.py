@@ -33,8 +33,8 @@ UC_TCG = 0x300
 TCG_INVALIDATIONS = 0xD8
 """Offset in that context of the number of blocks invalidated so far."""
 
-TB_CFLAGS, TB_COUNT = 0x18, 0x7FFF
-"""Offset of a block's flags, and the bits that limit it to so many instructions, if any."""
+RESTARTS_SHIFT = 48
+"""In the bits of it from here on, repairs.S counts instructions that began anew."""
 
 UC_NO_EXIT_REQUEST, UC_INIT_DONE = 0x7F2, 0x7F3
 """Offsets of two flags in ``uc_struct``. The first tells the translator to leave out
@@ -78,7 +78,6 @@ _FUNCTIONS = {
     "do_interrupt": "x86_cpu_do_interrupt_x86_64",
     "compute_flags": "cpu_cc_compute_all_x86_64",
     "raise_": "raise_exception_err_x86_64",
-    "find_block": "tcg_tb_lookup_x86_64",
     "restore": "cpu_restore_state_x86_64",
 }
 _CALLED_FROM_PYTHON = (*translated.SYMBOLS, "tlb_flush_x86_64")
@@ -142,7 +141,6 @@ class State(ctypes.Structure):
         do_interrupt: int
         compute_flags: int
         raise_: int
-        find_block: int
         restore: int
         now: int
         port_in: int
@@ -150,7 +148,6 @@ class State(ctypes.Structure):
         port_check: int
         sysenter: int
         undo_int: int
-        caller: int
         vectors: ctypes.Array[ctypes.c_uint64]
         log: ctypes.Array[LogEntry]
 
@@ -180,7 +177,6 @@ class State(ctypes.Structure):
         ("do_interrupt", ctypes.c_uint64),
         ("compute_flags", ctypes.c_uint64),
         ("raise_", ctypes.c_uint64),
-        ("find_block", ctypes.c_uint64),
         ("restore", ctypes.c_uint64),
         ("now", ctypes.c_int64),  # tick of the boundary before the access that called Python
         ("port_in", ctypes.c_uint64),
@@ -188,7 +184,6 @@ class State(ctypes.Structure):
         ("port_check", ctypes.c_uint64),
         ("sysenter", ctypes.c_uint64),
         ("undo_int", ctypes.c_uint64),
-        ("caller", ctypes.c_uint64),  # host address in the block, if `block` has another caller
         ("vectors", ctypes.c_uint64 * 256),
         ("log", LogEntry * LOG_ENTRIES),
     )
@@ -215,13 +210,13 @@ def set_up(state: State, uc: int, env: int) -> None:
     state.cross_at = state.ahead_at = state.delivering_at = NOWHERE
     for field, symbol in _FUNCTIONS.items():
         setattr(state, field, unicorn_api.address_of(symbol))
+    state.invalidations_at = ctypes.addressof(invalidations(uc))
+
+
+def invalidations(uc: int) -> ctypes.c_uint64:
+    """Return where the Unicorn instance at ``uc`` counts the blocks that it has invalidated."""
     tcg = ctypes.c_uint64.from_address(uc + UC_TCG).value
-    state.invalidations_at = tcg + TCG_INVALIDATIONS
-
-
-def invalidations(state: State) -> int:
-    """Return how many blocks Unicorn has invalidated so far, from where ``native.S`` reads it."""
-    return ctypes.c_uint64.from_address(state.invalidations_at).value
+    return ctypes.c_uint64.from_address(tcg + TCG_INVALIDATIONS)
 
 
 def constants() -> dict[str, int]:
@@ -262,11 +257,9 @@ def constants() -> dict[str, int]:
     fields += [(f"TARGET_{name.upper()}", Target, name) for name, *_ in Target._fields_]
     return {
         "UC_CPU": UC_CPU,
-        "UC_TCG": UC_TCG,
         "CPU_ENV": CPU_ENV,
         "CPU_MEM_IO_PC": CPU_MEM_IO_PC,
-        "TB_CFLAGS": TB_CFLAGS,
-        "TB_COUNT": TB_COUNT,
+        "RESTARTS_SHIFT": RESTARTS_SHIFT,
         "NOWHERE": NOWHERE,
         "HF_CS64": Hidden.CS64.value,
         "HF_INHIBIT_IRQ": Hidden.INHIBIT_IRQ.value,

@@ -8,13 +8,11 @@
 # edx its size in bytes, rcx log. Has `block` charge it, or refuse it. Then, if it
 # runs, adds it to the run that it continues, or begins a new one.
 log_block:
-        mov     r11, [rsp]
         push    rdx
         push    rsi
         push    rcx
         mov     r10, [rcx + LOG_BLOCK]
         mov     rcx, [rcx + LOG_STATE]
-        mov     [rcx + ST_CALLER], r11
         call    r10
         pop     rcx
         pop     rsi

@@ -183,3 +183,15 @@ block_check:
         jmp     rax
 no_check:
         ret
+
+# The running block has been dropped: its own store is about to change it. The registers
+# are those before the instruction, which begins anew as a block of its own.
+begin_anew:
+        mov     rdi, [rsp + LEAVING]
+        mov     dword ptr [rdi + CPU_CFLAGS_NEXT_TB], 1
+        mov     rax, [rdi + CPU_UC]
+        mov     rax, [rax + UC_TCG]
+        mov     rdx, 1 << RESTARTS_SHIFT
+        add     [rax + TCG_INVALIDATIONS], rdx
+        mov     rax, LEAVE_BLOCK
+        call    rax                     # does not return

@@ -1,4 +1,4 @@
-"""Seven defects of Unicorn 2.1.4, repaired in its code in memory, and one detour cut short.
+"""Eight defects of Unicorn 2.1.4, repaired in its code in memory, and one detour cut short.
 
 1. ``idiv r32`` with a dividend of -2**63 and a divisor of -1 ends the host's
    process, from ring 3, too. Hardware raises #DE (Intel SDM Vol. 2A, "IDIV").
@@ -29,7 +29,10 @@
 7. A TLB that was used little for a tenth of a second shrinks: of the host's time. What
    it still holds shows in accessed and dirty bits that the guest has cleared without
    INVLPG, as Linux does. Repaired, the window is a number of flushes.
-8. Each block begins with a call that looks whether Unicorn was told to stop. Where
+8. Nobody is told that an instruction begins anew, though the rest of its block, which
+   was charged, has not run. Repaired, Unicorn counts it, beside the blocks that it
+   has invalidated.
+9. Each block begins with a call that looks whether Unicorn was told to stop. Where
    only the block hook ever does that, which leaves the block itself, the call is left
    out: if ``uc_struct.no_exit_request`` is set, which leaves out those at each access.
 
@@ -50,7 +53,14 @@ import sys
 
 from vectoros.cpu import guards, host_code, stack_guard, unicorn_api
 from vectoros.cpu.host_code import Place, far_jump, overwrite
-from vectoros.cpu.native import UC_CPU, UC_NO_EXIT_REQUEST
+from vectoros.cpu.native import (
+    CPU_CFLAGS_NEXT_TB,
+    RESTARTS_SHIFT,
+    TCG_INVALIDATIONS,
+    UC_CPU,
+    UC_NO_EXIT_REQUEST,
+    UC_TCG,
+)
 from vectoros.cpu.registers import OFFSET
 
 DIVISION = Place(
@@ -118,6 +128,13 @@ TLB_SIZE_REPAIRED = bytes.fromhex(
 """A window is 127 flushes. ``now`` is 127, always; what was the window's beginning is that
 when one begins, and counts down; the window is over when 127 > beginning + 127."""
 
+BEGIN_ANEW = Place(
+    "tb_invalidate_phys_page_range_x86_64",
+    -0x21,
+    bytes.fromhex("488b442420 c7401801000000 4889c7 e82d2cf7ff"),
+)
+"""The end of tb_invalidate_phys_page_range__locked(): one instruction, from the main loop."""
+
 STORE_BYTE = Place(
     "helper_ret_stb_mmu_x86_64", 0, bytes.fromhex("4157 4156 4155 4989fd 4154 55 53 89cb")
 )
@@ -139,6 +156,7 @@ _PLACES = (
     STORE_BYTE,
     BLOCK_CHECK,
     TLB_SIZE,
+    BEGIN_ANEW,
 )
 _CALLED = {
     "RAISE": "raise_exception_ra_x86_64",
@@ -146,10 +164,16 @@ _CALLED = {
     "CHECK_STORES": "tlb_reset_dirty_x86_64",
     "EMIT_CALL": "tcg_gen_callN_x86_64",
     "CHECK": "tb_invalidate_phys_page_fast_x86_64",
+    "LEAVE_BLOCK": "cpu_loop_exit_noexc_x86_64",
     "RAM_NUMBER": "qemu_ram_addr_from_host_x86_64",
 }
 _OFFSETS = {
     "UC_CPU": UC_CPU,
+    "UC_TCG": UC_TCG,
+    "TCG_INVALIDATIONS": TCG_INVALIDATIONS,
+    "RESTARTS_SHIFT": RESTARTS_SHIFT,
+    "CPU_CFLAGS_NEXT_TB": CPU_CFLAGS_NEXT_TB,
+    "LEAVING": 0x20,  # in the frame of tb_invalidate_phys_page_range__locked(): CPUState
     "UC_PAGES": 0x2E0,  # in uc_struct: the tree of page descriptors: its root,
     "UC_ROOT_SIZE": 0x2F0,  # how many entries that has,
     "UC_ROOT_SHIFT": 0x2F4,  # which bits of a page's number select one,
@@ -215,6 +239,7 @@ def _repaired(routines: dict[str, int]) -> list[tuple[Place, bytes]]:
         (CHECKED, b"\xe9" + to_first + b"\x90\x90"),  # jmp
         (BLOCK_CHECK, BLOCK_CHECK.code[:-4] + to_second),
         (STORE_BYTE, far_jump(routines["store_byte"])),
+        (BEGIN_ANEW, far_jump(routines["begin_anew"])),
     ]
 
 

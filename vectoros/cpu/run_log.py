@@ -144,7 +144,7 @@ class RunLog:
 @functools.cache
 def _routine() -> int:
     """Return the host address of ``log_block``, assembled and executable."""
-    state = ("refused", "deadline", "budget", "caller")
+    state = ("refused", "deadline", "budget")
     names = {f"ST_{name.upper()}": getattr(native.State, name).offset for name in state}
     names |= {f"LOG_{name.upper()}": getattr(_Log, name).offset for name, _ in _Log._fields_}
     names |= {f"RUN_{name.upper()}": getattr(_Row, name).offset for name, _ in _Row._fields_}

@@ -158,9 +158,10 @@ def _invalidations() -> str | None:
     reset_real_mode(engine.regs, 0x1000)
     engine.registers_changed()
     engine.run(1)
-    before = native.invalidations(engine._state)
+    count = native.invalidations(engine._address)
+    before = count.value
     memory.write(0x1000, b"\x90")
-    after = native.invalidations(engine._state)
+    after = count.value
     engine.close()
     return None if after == before + 1 else f"one block went, and {after - before} were counted"
 
