@@ -299,6 +299,7 @@ class Machine:
     def restore(self, saved: Snapshot) -> None:
         """Be the machine of ``saved``, which is of a machine like this one."""
         snapshot.restore(self._pc, saved)
+        self.panic_watch.forget()
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the machine as it is now to the file at ``path``; return its size in bytes."""

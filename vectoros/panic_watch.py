@@ -58,6 +58,10 @@ class PanicWatch:
         pc.serial.on_line(self._line)
         pc.board.judge_resets(self._reset)
 
+    def forget(self) -> None:
+        """Forget what was printed: the machine is now another one."""
+        self._suspicion = None
+
     def _line(self) -> None:
         """Look at the line that has just ended."""
         if not self.enabled:
