@@ -69,6 +69,7 @@ class Machine:
         self._log: RunLog | None = None
         self.serial = Serial(self._pc, self._run_to_text)
         self.panic_watch = PanicWatch(self._pc)
+        """What stops the machine when a Linux kernel has panicked."""
         self.keyboard = Keyboard(self._pc)
         self.mouse = Mouse(self._pc)
 

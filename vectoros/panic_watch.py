@@ -53,6 +53,7 @@ class PanicWatch:
     def __init__(self, pc: Pc) -> None:
         """Stop ``pc`` from now on when its guest has panicked."""
         self.enabled = True
+        """Whether it does. Switch it off for a guest that only looks like one."""
         self._pc = pc
         self._suspicion: _Suspicion | None = None
         pc.serial.on_line(self._line)

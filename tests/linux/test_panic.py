@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +14,8 @@ from vectoros import Machine
 from vectoros.backtrace import Unwinder
 from vectoros.board import Reason
 from vectoros.crash_report import Crash
+from vectoros.elf import Flags
+from vectoros.elf_writer import Section, write
 
 pytestmark = pytest.mark.linux
 
@@ -128,3 +131,17 @@ def test_both_engines_make_one_report(linux: Machine, tmp_path: Path) -> None:
             machine.serial.send(CRASH)
             reports.append(crash_of(machine).data())
     assert reports[0] == reports[1]
+
+
+def test_an_elf_kernel_names_its_own_code(tmp_path: Path) -> None:
+    code = b"\xfa\xf4\xeb\xfd"  # CLI, HLT, and again
+    address = 0x20_0000
+    program = write(
+        [Section("text", address, code, Flags.READ | Flags.EXECUTE)], {"_start": address}, address
+    )
+    path = tmp_path / "kernel.elf"
+    path.write_bytes(program)
+    with cast(Any, Machine).from_kernel(path) as machine:
+        crash = machine.crash(machine.run(for_="1ms"))
+    assert crash is not None
+    assert crash.place == "_start+0x2"

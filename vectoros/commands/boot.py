@@ -30,6 +30,10 @@ strokes on the PC's own keyboard; Ctrl-] or Ctrl-C leaves. The serial port is th
 hidden, or goes to a file. With --display png:FILE the screen is written as a
 picture when the run ends. Neither changes what the guest does.
 
+A guest that has crashed leaves a report: what went wrong, a backtrace, and how to come
+there again. --symbols gives it names, --branches the way that code took. A Linux kernel
+that has panicked does not go on, nor boot again.
+
 A guest that resets the machine boots it again: RAM and the clock go on, all else is
 as at power-on. With --no-reboot the run ends there.
 
