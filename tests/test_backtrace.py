@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vectoros import Machine
@@ -116,6 +116,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Mach
         machine.close()
 
 
+@settings(max_examples=60)
 @given(
     mode=st.sampled_from(["calls", "frames32", "frames"]),
     seed=st.integers(0, 1 << 32),

@@ -12,6 +12,8 @@ import pytest
 from vectoros import Machine
 from vectoros.board import Reason, StopRequest
 from vectoros.cpu.descriptors import Gate
+from vectoros.cpu.paging import translate
+from vectoros.crash import RECENT_TICKS, repeated_fault
 from vectoros.crash_report import Crash
 
 Sector = Callable[[str], Path]
@@ -227,3 +229,52 @@ def test_the_text_has_headings_and_fits_a_terminal(sector: Sector) -> None:
 def test_the_data_is_plain(sector: Sector) -> None:
     data = crash(sector("triple_fault")).data()
     assert json.loads(json.dumps(data)) == data
+
+
+def test_an_exception_in_our_own_kernel_is_told_with_its_place(tmp_path: Path) -> None:
+    image = Path(__file__).parent.parent / "images" / "dev.img"
+    with Machine.from_image(image) as machine:
+        machine.serial.expect("vectoros> ", timeout="1s")
+        gate = machine.symbols.address("gate")
+        assert gate is not None
+        undefined = translate(machine.cpu, machine.memory, gate, look=True)
+        machine.memory.write(undefined, b"\x0f\x0b")  # UD2
+        machine.serial.send("x")
+        found = machine.crash(machine.run(for_="10ms"))
+    assert found is not None
+    assert found.summary.startswith("idle for ever: halted with interrupts off, after a panic: ")
+    assert "#UD" in found.summary
+    (fault,) = [link for link in found.earlier if link.name == "#UD"]
+    assert fault.place.startswith("gate+0x0/")
+    kinds = [(frame.kind, frame.place.partition("+")[0]) for frame in found.backtrace]
+    assert kinds == [("rip", "halt"), ("interrupted", "gate"), ("interrupted", "idle_woken")]
+    assert "in halt+0x2/0x4 (kernel/stubs/entry.S:" in found.text()
+
+
+def test_a_handler_that_mends_nothing_is_noticed(tmp_path: Path) -> None:
+    image = tmp_path / "ud2.img"
+    image.write_bytes(b"\x0f\x0b".ljust(510, b"\0") + b"\x55\xaa")
+    with Machine.from_image(image) as machine:  # its BIOS's handlers only return
+        stop = machine.run(for_="1ms")
+        assert repeated_fault(machine.pc) == "#UD at 0000:7c00"
+        assert machine.crash(stop) is None
+
+
+def test_many_different_exceptions_are_no_such_thing(sector: Sector) -> None:
+    with Machine.from_image(sector("traps"), firmware=False) as machine:
+        machine.run(for_="100us")
+        assert len(machine.pc.cpu.faults()) == 64
+        assert repeated_fault(machine.pc) is None
+
+
+def test_what_was_handled_long_ago_has_nothing_to_do_with_a_halt(sector: Sector) -> None:
+    with Machine.from_image(sector("frames"), firmware=False) as machine:
+        machine.run()
+        stop = StopRequest(machine.clock.now, Reason.IDLE)
+        recent = machine.crash(stop)
+        machine.clock.set(machine.clock.now + RECENT_TICKS)
+        late = machine.crash(stop)
+    assert recent is not None
+    assert late is not None
+    assert [link.name for link in recent.earlier] == ["#BP", "#OF"]
+    assert late.earlier == []

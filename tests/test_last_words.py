@@ -14,6 +14,7 @@ from vectoros.last_words import LONG, PANIC, SHORT, has_halted, panic_of, tail
         "[    1.060541][    T1] Kernel panic - not syncing: no init",
         "<0>[    1.060541] Kernel panic - not syncing: no init",
         "panic: no init",
+        "vectoros> panic: no init",
     ],
 )
 def test_a_panic_is_told_behind_any_stamp(line: str) -> None:

@@ -168,3 +168,12 @@ def test_a_panic_of_our_own_kernel_is_named(boot: Boot) -> None:
     assert crash.summary == (
         "idle for ever: halted with interrupts off, after a panic: #GP at 0x1234"
     )
+
+
+def test_a_restored_machine_is_under_no_suspicion(boot: Boot) -> None:
+    with boot(PANIC + END, SPIN) as machine:
+        before = machine.snapshot()
+        machine.run(until="end Kernel panic.*\n")
+        machine.restore(before)
+        machine.memory.write(0x7C00, b"\xeb\xfe")  # now it spins and says nothing
+        assert machine.run(for_="100us").reason is Reason.TICK

@@ -79,6 +79,7 @@ class Machine:
         self._log: RunLog | None = None
         self.serial = Serial(self._pc, self._run_to_text)
         self.panic_watch = PanicWatch(self._pc)
+        """What stops the machine when a Linux kernel has panicked."""
         self.keyboard = Keyboard(self._pc)
         self.mouse = Mouse(self._pc)
 
@@ -345,6 +346,7 @@ class Machine:
     def restore(self, saved: Snapshot) -> None:
         """Be the machine of ``saved``, which is of a machine like this one."""
         snapshot.restore(self._pc, saved)
+        self.panic_watch.forget()
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the machine as it is now to the file at ``path``; return its size in bytes."""

@@ -1,11 +1,11 @@
 """Backtraces: who called the code at which a guest stands, innermost first.
 
 Where code keeps frame pointers, each step is checked and then certain: the frame
-lies above the last one, near it, and holds the address behind a CALL. Where it does
-not (Linux is built without), every word of the stack that could be a return address
-is listed and marked as a guess, as Linux itself does it: what returned long ago
-may be among them, what is on the stack is not missed. Interrupt frames are crossed
-in either case, from ring 0 to ring 3, too.
+lies above the last one, near it, and holds the address behind a CALL. Linux keeps
+none but has tables (:mod:`vectoros.orc`), which are as good. Elsewhere every word of
+the stack that could be a return address is listed and marked as a guess, as Linux
+itself does it: what returned long ago may be among them, what is on the stack is
+not missed. Interrupt frames are crossed in any case, from ring 0 to ring 3, too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from vectoros.code_view import CodeView
 from vectoros.interrupt_frame import Context, InterruptFrames, here
+from vectoros.orc import Orc
 from vectoros.pc import Pc
 from vectoros.symbols.table import NONE, Symbols
 
@@ -52,6 +53,8 @@ class Unwinder:
         self._halted = pc.board.halted
         self._view = CodeView(pc.cpu.regs, pc.memory)
         self._interrupts = InterruptFrames(pc.cpu.regs, pc.memory, self._view)
+        self._regs = pc.cpu.regs
+        self._orc = Orc.of(self._view, self._interrupts, symbols)
 
     def frames(self) -> list[Frame]:
         """Return the backtrace."""
@@ -78,19 +81,36 @@ class Unwinder:
 
     def _one_stack(self, context: Context, guess: bool) -> Iterator[tuple[str, Context]]:
         """Yield the callers of ``context``, up to whatever was interrupted, if anything was."""
+        if self._orc is not None and not context.ring:
+            known = self._by_orc(self._orc, context)
+            for kind, context in known:
+                if kind != "end":
+                    yield kind, context
+                if kind != "call":
+                    return
         caller = self._caller_before_prologue(context) if guess else None
         if caller is not None:
             yield "call", caller
             context = caller
         chained = False
-        while (step := self._by_frame_pointer(context)) is not None:
-            kind, context = step
-            yield step
+        while (next_ := self._by_frame_pointer(context)) is not None:
+            kind, context = next_
+            yield next_
             if kind == "interrupted":
                 return
             chained = True
         if guess and not (chained and context.bp == 0):  # else the chain has ended as it should
             yield from self._guesses(context)
+
+    def _by_orc(self, orc: Orc, context: Context) -> Iterator[tuple[str, Context]]:
+        """Yield what Linux's own tables tell; they may not know all code."""
+        regs = self._regs if context is self._start else None
+        step = orc.step(context, exact=True, regs=regs)
+        while step is not None:
+            yield step
+            if step[0] != "call":
+                return
+            step = orc.step(step[1], exact=False)
 
     def _caller_before_prologue(self, context: Context) -> Context | None:
         """Return the caller of a function that has not yet set up its frame."""

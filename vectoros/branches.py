@@ -71,8 +71,9 @@ def branch_lines(pc: Pc, log: RunLog, symbols: Symbols = NONE) -> list[BranchLin
     """Return the last branches with names, newest first."""
 
     def name(linear: int) -> str:
-        # In which ring it ran is not known; the upper half is the system's.
-        return str(symbols.find(linear, 0) or "")
+        # In which ring it ran is not known; names for ring 0 only are for the system's code.
+        place = symbols.find(linear, 0)
+        return "" if place is None else place.short
 
     return [
         BranchLine(

@@ -15,6 +15,7 @@ from vectoros.board import Reason, StopRequest
 from vectoros.branches import branch_lines
 from vectoros.cpu.bits import EFER_LMA, Flag
 from vectoros.cpu.core import Fault
+from vectoros.cpu.fault_log import LOG_ENTRIES
 from vectoros.cpu.faults import WITH_ERROR_CODE, Vector
 from vectoros.cpu.run_log import RunLog
 from vectoros.crash_report import Crash, Link
@@ -31,11 +32,11 @@ from vectoros.guest_view import (
 from vectoros.pc import Pc
 from vectoros.symbols.table import NONE, Symbols, Union
 from vectoros.undelivered import failure
-from vectoros.units import format_ticks
+from vectoros.units import TICKS_PER_SECOND, format_ticks
 
 CRASHES = (Reason.TRIPLE_FAULT, Reason.IDLE, Reason.PANIC)
 
-EARLIER_FAULTS = 4
+EARLIER_FAULTS, RECENT_TICKS = 4, TICKS_PER_SECOND // 20
 MILESTONES = 8
 """How much of what went before a report shows."""
 
@@ -57,6 +58,8 @@ def crash_of(
     faults = pc.cpu.faults()
     chain = _undelivered(faults) if stop.reason is Reason.TRIPLE_FAULT else []
     before = faults[: len(faults) - len(chain)]
+    if not chain:  # what was long ago has nothing to do with it
+        before = [fault for fault in before if pc.clock.now - fault.tick < RECENT_TICKS]
     regs = pc.cpu.regs
     lines = _last_lines(pc)
     frames = Unwinder(pc, symbols).frames()
@@ -84,6 +87,21 @@ def crash_of(
         ],
         symbols=[part.source for part in symbols.parts],
     )
+
+
+def repeated_fault(pc: Pc) -> str | None:
+    """Return the exception that a guest takes again and again, if it does nothing else.
+
+    Its handler returns to the instruction and mends nothing: a BIOS's does so.
+    """
+    faults = pc.cpu.faults()
+    last = faults[-1] if faults else None
+    if last is None or len(faults) < LOG_ENTRIES or last.software:
+        return None
+    same = {(fault.vector, fault.cs, fault.rip, fault.cr2, fault.rsp) for fault in faults}
+    if len(same) > 1:
+        return None
+    return f"{vector_name(int(last.vector))} at {address(pc.cpu.regs, last.cs, last.rip)}"
 
 
 def _undelivered(faults: Sequence[Fault]) -> list[Fault]:

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from textwrap import wrap
 from typing import Any
 
 from vectoros.backtrace import Frame
 from vectoros.branches import BranchLine
 from vectoros.guest_view import columns
+from vectoros.units import format_ticks
+
+WIDTH = 96
+"""Columns of a heading that is longer than one should be."""
+
+_SOURCE_COLUMNS = 32
+"""Where branches come from is set in a column of this width; a longer name sticks out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class Crash:
 
 
 def _text(crash: Crash) -> Iterator[str]:
-    yield f"Guest crash: {crash.summary}"
+    yield from wrap(f"Guest crash: {crash.summary}", WIDTH, subsequent_indent="  ")
     yield f"  {crash.location}"
     if crash.place:
         yield f"  in {crash.place}"
@@ -96,7 +104,7 @@ def _text(crash: Crash) -> Iterator[str]:
         if lines:
             yield f"Page walk of {what}"
         yield from (f"  {line}" for line in lines)
-    yield from _branch_lines(crash.branches or [])
+    yield from _section("Last branches, newest first", _branch_lines(crash.branches or []))
     yield from _section("Last serial output", (f"| {line}" for line in crash.serial))
     yield from _section("Last milestones, by tick", crash.milestones)
     yield from _section("Names are from", crash.symbols)
@@ -117,7 +125,7 @@ def _link_lines(mark: str, link: Link) -> Iterator[str]:
     if link.error_code is not None:
         words = f": {link.error}" if link.error else ""
         yield f"     error code {link.error_code:#x}{words}"
-    yield f"     {link.cs_rip}, ring {link.ring}, tick {link.tick}"
+    yield f"     {link.cs_rip}, ring {link.ring}, tick {link.tick} ({format_ticks(link.tick)})"
     if link.place:
         yield f"     in {link.place}"
     if link.failure:
@@ -138,15 +146,15 @@ def _backtrace_lines(frames: Sequence[Frame]) -> Iterator[str]:
 
 
 def _branch_lines(branches: Sequence[BranchLine]) -> Iterator[str]:
-    """Yield two columns: where control came from, and where it went."""
-    if not branches:
-        return
-    yield "Last branches, newest first"
-    for branch in branches:
-        times = f" x{branch.count}" if branch.count > 1 else ""
-        yield f"  {branch.source} {branch.how:<9} {branch.target}{times}"
-        if branch.source_place or branch.target_place:
-            yield f"    {branch.source_place or '?'} -> {branch.target_place or '?'}"
+    """Yield a line for each branch: how, from where, to where."""
+    rows = [
+        (branch.how, branch.source_place or branch.source, branch.target_place or branch.target)
+        for branch in branches
+    ]
+    wide = min(max((len(source) for _, source, _ in rows), default=0), _SOURCE_COLUMNS)
+    for branch, (how, source, target) in zip(branches, rows, strict=True):
+        times = f"  x{branch.count}" if branch.count > 1 else ""
+        yield f"{how:<9} {source:<{wide}} -> {target}{times}"
 
 
 def _register_lines(crash: Crash) -> Iterator[str]:

@@ -54,7 +54,7 @@ class GuestSymbols:
         return Union(placed)
 
     def _tables(self) -> list[Table]:
-        return self._given or _beside_disk(self._pc)
+        return self._given or [*_of_kernel_file(self._pc), *_beside_disk(self._pc)]
 
     def _kernel(self) -> Kallsyms | None:
         """Return the names that a Linux kernel has of itself. To find them takes a second."""
@@ -76,6 +76,18 @@ def _around(pc: Pc, entry: int) -> memoryview | None:
     low = max(physical - KERNEL_BELOW, 0) & ~7
     end = min(physical + KERNEL_ABOVE, pc.memory.size)
     return memoryview(pc.memory.ram.view)[low:end] if low < end else None
+
+
+def _of_kernel_file(pc: Pc) -> list[Table]:
+    """Return the symbols of the ELF file that the machine started with, if it did and has any."""
+    kernel = getattr(pc.config, "kernel", None)
+    if kernel is None:
+        return []
+    try:
+        table = files.of_program(Path(kernel.path))
+    except UserError:  # nobody has asked for its symbols
+        return []
+    return [] if table is None else [table]
 
 
 def _beside_disk(pc: Pc) -> list[Table]:

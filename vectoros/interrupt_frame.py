@@ -43,6 +43,8 @@ class Context:
     code_base: int
     stack_base: int
     ring: int
+    saved: int = 0
+    """Where all its registers were saved, as Linux does it; 0 if nowhere."""
 
     @property
     def linear(self) -> int:

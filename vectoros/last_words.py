@@ -18,12 +18,12 @@ PANIC_END = re.compile(_STAMP + r"---\[ end Kernel panic - not syncing: .*")
 REBOOTING = re.compile(_STAMP + r"Rebooting in \d+ seconds\.\.")
 SHUTDOWN = re.compile(_STAMP + r"reboot: .*")
 HALTED = re.compile(_STAMP + r"reboot: System halted")
-OUR_PANIC = re.compile(r"panic: (.+)")
+OUR_PANIC = re.compile(r"(?:.*> )?panic: (.+)")
 
 _TROUBLE = re.compile(
     _STAMP + r"(?:BUG: |Oops: |Oops - |kernel BUG at |Internal error|Kernel panic - "
     r"|(?:general protection fault|divide error|invalid opcode|stack segment|double fault"
-    r"|int3|bounds|page fault|PANIC: )[:, ].*|traps: PANIC|panic: )"
+    r"|int3|bounds|page fault|PANIC: )[:, ].*|traps: PANIC|(?:.*> )?panic: )"
 )
 """How a report of a fault in the kernel itself begins."""
 

@@ -53,10 +53,15 @@ class PanicWatch:
     def __init__(self, pc: Pc) -> None:
         """Stop ``pc`` from now on when its guest has panicked."""
         self.enabled = True
+        """Whether it does. Switch it off for a guest that only looks like one."""
         self._pc = pc
         self._suspicion: _Suspicion | None = None
         pc.serial.on_line(self._line)
         pc.board.judge_resets(self._reset)
+
+    def forget(self) -> None:
+        """Forget what was printed: the machine is now another one."""
+        self._suspicion = None
 
     def _line(self) -> None:
         """Look at the line that has just ended."""

@@ -27,6 +27,7 @@ from vectoros.commands._options import (
 )
 from vectoros.commands._reopen import reopen
 from vectoros.console import Input, Output
+from vectoros.crash import repeated_fault
 from vectoros.disk import DiskImage
 from vectoros.errors import UsageError
 from vectoros.explain.narrator import Narrator
@@ -263,4 +264,6 @@ def _tell(machine: Machine, outcome: Outcome) -> None:
 
 def _where(machine: Machine) -> str:
     state = "halted, then" if machine.pc.board.halted else "about to do"
-    return f"{location(machine.pc)}, {state}: {instruction_at_rip(machine.pc)}"
+    repeated = repeated_fault(machine.pc)
+    again = f"; it takes {repeated} again and again" if repeated else ""
+    return f"{location(machine.pc)}, {state}: {instruction_at_rip(machine.pc)}{again}"

@@ -34,6 +34,10 @@ With --kernel no disk is booted: a Linux kernel starts at its 64-bit entry point
 an initrd and a command line, and an ELF64 executable of one's own in 64-bit mode
 (docs/reference/kernel-files.md). An IMAGE is then only a disk.
 
+A guest that has crashed leaves a report: what went wrong, a backtrace, and how to come
+there again. --symbols gives it names, --branches the way that code took. A Linux kernel
+that has panicked does not go on, nor boot again.
+
 A guest that resets the machine boots it again: RAM and the clock go on, all else is
 as at power-on. With --no-reboot the run ends there.
 

@@ -19,10 +19,13 @@ from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.core import Cpu
 from vectoros.cpu.engine_fast import FastEngine
 from vectoros.cpu.engine_portable import PortableEngine
-from vectoros.errors import InvariantError
+from vectoros.errors import InvariantError, hold
 
 RUNS = 4096
 """Runs that are remembered; a power of two."""
+
+UC_HOOK_CALLBACK = 0x28
+"""Offset of the callback, and of its data behind it, in Unicorn 2.1.4's ``struct hook``."""
 
 _SOURCE = "native_blocks.S"
 
@@ -98,21 +101,22 @@ class RunLog:
         return [Run(row.pc, row.size, row.first, row.last, row.times) for row in rows]
 
     def _hook_fast(self, engine: FastEngine) -> None:
-        """Stand in front of the engine's own hook.
+        """Stand in front of the engine's own hook, in its place.
 
         Not beside it: Unicorn calls the only hook of its kind from the block itself,
-        and where that is, `block` must know.
+        and where that is, `block` must know. And it is not removed: that would make
+        Unicorn walk the guest's page tables, and set bits there.
         """
         log = self._log
         log.state = ctypes.addressof(engine._state)
         log.block = native.routines()["block"]
         log.newest = ctypes.addressof(log.runs)
         log.runs[0].pc = (1 << 64) - 1  # nothing continues it or repeats it
-        error = api.lib.uc_hook_del(engine._handle, ctypes.c_size_t(engine._block_hook))
-        api.check(error, "removing the block hook")
-        engine._block_hook = engine.hook(
-            api.uc.UC_HOOK_BLOCK, _routine(), data=ctypes.addressof(log)
-        )
+        where = ctypes.c_uint64 * 2
+        hook = where.from_address(engine._block_hook + UC_HOOK_CALLBACK)
+        hold(tuple(hook) == (log.block, log.state), "the block hook is not where it should be")
+        hook[:] = [_routine(), ctypes.addressof(log)]
+        engine._keep.append(log)
 
     def _hook_portable(self, engine: PortableEngine) -> None:
         """Stand behind the engine's own hook, and do what native_blocks.S does."""

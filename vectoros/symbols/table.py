@@ -30,6 +30,11 @@ class Place:
     source: str = ""
     """File and line where the name is defined, if known."""
 
+    @property
+    def short(self) -> str:
+        """Name and offset."""
+        return f"{self.name}+{self.offset:#x}" if self.offset else self.name
+
     def __str__(self) -> str:
         """The place as Linux writes it, and the source if there is one.
 
