@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from vectoros.assembler import Source, assemble_sources
 from vectoros.cpu import unicorn_api
-from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, DESC_P, EFER_NXE, Flag, Hidden
+from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, DESC_P, EFER_NXE, Flag, Gpr, Hidden, Seg
+from vectoros.cpu.breakpoints import B_BITS, PENDING_CELL, Cause
+from vectoros.cpu.core import Counters, Fault
 from vectoros.cpu.paging import Access
-from vectoros.cpu.registers import OFFSET
+from vectoros.cpu.registers import OFFSET, Registers
 from vectoros.cpu.tss import TSS_NONE
 from vectoros.errors import hold
 
@@ -31,8 +33,14 @@ UC_TCG = 0x300
 TCG_INVALIDATIONS = 0xD8
 """Offset in that context of the number of blocks invalidated so far."""
 
-TB_CFLAGS, TB_COUNT = 0x18, 0x7FFF
+TB_CFLAGS, TB_COUNT = 0x18, 0xFFFF
 """Offset of a block's flags, and the bits that limit it to so many instructions, if any."""
+
+NO_FLAGS = 0xFFFF_FFFF
+"""In place of a block's flags: those that it has by default."""
+
+ONE_INSTRUCTION = 0x8001
+"""Flags of a block of one instruction that is not one run again: bit 15 has no effect."""
 
 UC_NO_EXIT_REQUEST, UC_INIT_DONE = 0x7F2, 0x7F3
 """Offsets of two flags in ``uc_struct``. The first tells the translator to leave out
@@ -47,6 +55,9 @@ CPU_CFLAGS_NEXT_TB = 0x18
 
 CPU_INTERRUPT_REQUEST = 0x1C
 """Offset of the pending-interrupt bits."""
+
+CPU_EXCEPTION_INDEX = 0x81A0
+"""Offset of the vector that is being raised."""
 
 CPU_MEM_IO_PC = 0x8178
 """Offset of the host address of the code that is making an MMIO access."""
@@ -69,6 +80,11 @@ ever. Its time must pass, or nothing could stop it.
 
 NOWHERE = -(1 << 63)
 """A budget that never is: no block may cross the deadline, no look ahead is under way."""
+
+DONE = 0x100
+"""No vector: the instruction that Unicorn does not know has been done in Python."""
+
+_NEVER = (1 << 64) - 1
 
 _FUNCTIONS = {
     "emu_stop": "uc_emu_stop",
@@ -150,6 +166,17 @@ class State(ctypes.Structure):
         port_check: int
         sysenter: int
         undo_int: int
+        count_at: int
+        never: int
+        careful: int
+        withheld: int
+        verdict: int
+        examine: int
+        debug_event: int
+        undefined: int
+        break_at: ctypes.Array[ctypes.c_uint64]
+        watch_first: ctypes.Array[ctypes.c_uint64]
+        watch_last: ctypes.Array[ctypes.c_uint64]
         vectors: ctypes.Array[ctypes.c_uint64]
         log: ctypes.Array[LogEntry]
 
@@ -186,9 +213,23 @@ class State(ctypes.Structure):
         ("port_check", ctypes.c_uint64),
         ("sysenter", ctypes.c_uint64),
         ("undo_int", ctypes.c_uint64),
+        ("count_at", ctypes.c_uint64),  # where Unicorn counts, even if invalidations_at is not
+        ("never", ctypes.c_uint64),  # a count that Unicorn's never is
+        ("careful", ctypes.c_uint32),  # a breakpoint is set: blocks have one instruction
+        ("withheld", ctypes.c_uint32),  # interrupt requests that wait for a breakpoint's trap
+        ("verdict", ctypes.c_uint64),
+        ("examine", ctypes.c_uint64),
+        ("debug_event", ctypes.c_uint64),
+        ("undefined", ctypes.c_uint64),
+        ("break_at", ctypes.c_uint64 * 4),  # linear addresses of instruction breakpoints
+        ("watch_first", ctypes.c_uint64 * 4),  # and of what data breakpoints cover
+        ("watch_last", ctypes.c_uint64 * 4),
         ("vectors", ctypes.c_uint64 * 256),
         ("log", LogEntry * LOG_ENTRIES),
     )
+
+
+NEVER_AT: int = getattr(State, "never").offset  # noqa: B009 -- typed as its value
 
 
 class Target(ctypes.Structure):
@@ -213,12 +254,52 @@ def set_up(state: State, uc: int, env: int) -> None:
     for field, symbol in _FUNCTIONS.items():
         setattr(state, field, unicorn_api.address_of(symbol))
     tcg = ctypes.c_uint64.from_address(uc + UC_TCG).value
-    state.invalidations_at = tcg + TCG_INVALIDATIONS
+    state.invalidations_at = state.count_at = tcg + TCG_INVALIDATIONS
+    state.never = _NEVER
 
 
 def invalidations(state: State) -> int:
     """Return how many blocks Unicorn has invalidated so far, from where ``native.S`` reads it."""
-    return ctypes.c_uint64.from_address(state.invalidations_at).value
+    return ctypes.c_uint64.from_address(state.count_at).value
+
+
+def faults(state: State) -> list[Fault]:
+    """Return the deliveries that are remembered, oldest first."""
+    numbers = range(max(0, state.log_count - LOG_ENTRIES), state.log_count)
+    return [_fault(state.log[number % LOG_ENTRIES]) for number in numbers]
+
+
+def counters(state: State) -> Counters:
+    """Return what happened so far."""
+    traps = {vector: count for vector, count in enumerate(state.vectors) if count}
+    return Counters(traps, state.syscalls)
+
+
+def _fault(entry: LogEntry) -> Fault:
+    return Fault(
+        tick=entry.tick,
+        vector=entry.vector,
+        error_code=entry.error_code,
+        software=bool(entry.software),
+        cs=entry.cs,
+        rip=entry.rip,
+        rsp=entry.rsp,
+        cpl=entry.cpl,
+        cr2=entry.cr2,
+        delivered=bool(entry.delivered),
+    )
+
+
+def note(state: State, regs: Registers, vector: int, error_code: int) -> None:
+    """Log a delivery that Python is about to make, as ``native.S`` does its own."""
+    entry = state.log[state.log_count % LOG_ENTRIES]
+    state.log_count += 1
+    state.vectors[vector] += 1
+    entry.tick = state.deadline - state.budget
+    entry.rip, entry.rsp, entry.cr2 = regs.rip, regs.gpr[Gpr.RSP], regs.cr2
+    entry.vector, entry.error_code = vector, error_code
+    entry.cs, entry.cpl = regs.segs[Seg.CS].selector, regs.cpl
+    entry.software = entry.delivered = 0
 
 
 def constants() -> dict[str, int]:
@@ -240,6 +321,7 @@ def constants() -> dict[str, int]:
         "TR_FLAGS": OFFSET["tr"] + segment["FLAGS"],
         "TR_LIMIT": OFFSET["tr"] + segment["LIMIT"],
         "CR4": OFFSET["cr4"],
+        "DR4": OFFSET["dr"] + 8 * PENDING_CELL,
         "EFER": OFFSET["efer"],
         "STAR": OFFSET["star"],
         "LSTAR": OFFSET["lstar"],
@@ -262,6 +344,13 @@ def constants() -> dict[str, int]:
         "UC_TCG": UC_TCG,
         "CPU_ENV": CPU_ENV,
         "CPU_MEM_IO_PC": CPU_MEM_IO_PC,
+        "CPU_CFLAGS_NEXT_TB": CPU_CFLAGS_NEXT_TB,
+        "CPU_INTERRUPT_REQUEST": CPU_INTERRUPT_REQUEST,
+        "CPU_EXCEPTION_INDEX": CPU_EXCEPTION_INDEX,
+        "ONE_INSTRUCTION": ONE_INSTRUCTION,
+        "BREAKPOINT": Cause.BREAKPOINT.value,
+        "B_BITS": B_BITS,
+        "DONE": DONE,
         "TB_CFLAGS": TB_CFLAGS,
         "TB_COUNT": TB_COUNT,
         "NOWHERE": NOWHERE,
@@ -303,7 +392,7 @@ def routines() -> dict[str, int]:
     return program.symbols
 
 
-_SOURCES = ("native.S", "native_instructions.S")
+_SOURCES = ("native.S", "native_debug.S", "native_instructions.S")
 
 _pages: list[mmap.mmap] = []
 """Keeps the code alive as long as the process."""

@@ -43,7 +43,7 @@ _DIVISION = "helper_idivl_EAX_x86_64"
 _DIVISION_CODE = bytes.fromhex("488b4710 8b17 48c1e020 4809d0 85f6 741e 4863f6 4899 48f7fe")
 """What it begins with, to the host's own division."""
 
-_JUMP = bytes.fromhex("ff2500000000")
+JUMP = bytes.fromhex("ff2500000000")
 """``jmp [rip]``: to the address in the eight bytes behind it."""
 
 _LEAST = 1 << 63
@@ -65,8 +65,8 @@ def repair() -> str | None:
             return f"this build of unicorn has other code at {address:#x}"
     try:
         target = _replacement()
-        _overwrite(division, _JUMP + target.to_bytes(8, "little"))
-        _overwrite(bit_test, _BIT_TEST_REPAIRED)
+        overwrite(division, JUMP + target.to_bytes(8, "little"))
+        overwrite(bit_test, _BIT_TEST_REPAIRED)
     except OSError as reason:
         return str(reason)
     return None
@@ -85,21 +85,22 @@ def _replacement() -> int:
     source = files("vectoros.cpu").joinpath("repairs.S").read_text()
     program = assemble(source, origin=address, constants=constants, name="repairs.S")
     page[: len(program.code)] = program.code
-    _protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    protect(address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
     _pages.append(page)
     return program.symbols["idivl"]
 
 
-def _overwrite(address: int, code: bytes) -> None:
+def overwrite(address: int, code: bytes) -> None:
     """Put ``code`` at ``address``, in executable pages."""
     first = address & -mmap.PAGESIZE
     size = (address + len(code) - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
-    _protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
+    protect(first, size, mmap.PROT_READ | mmap.PROT_WRITE)
     ctypes.memmove(address, code, len(code))
-    _protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
+    protect(first, size, mmap.PROT_READ | mmap.PROT_EXEC)
 
 
-def _protect(address: int, size: int, protection: int) -> None:
+def protect(address: int, size: int, protection: int) -> None:
+    """Give host memory another protection."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     if libc.mprotect(address, size, protection) != 0:
