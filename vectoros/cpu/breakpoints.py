@@ -18,6 +18,7 @@ which has no cell of its own.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -75,21 +76,27 @@ class Breakpoint:
 
 def enabled(regs: Registers) -> list[Breakpoint]:
     """Return the breakpoints that DR7 enables. DR0-3 are rounded down to LEN."""
-    return list(_enabled(regs))
+    if not regs.dr[DR7] & DR7_ENABLES:
+        return []
+    return _enabled(regs.dr[DR7], tuple(regs.dr[:4]), bool(regs.cr4 & CR4_DE))
 
 
-def _enabled(regs: Registers) -> Iterator[Breakpoint]:
-    dr7 = regs.dr[DR7]
-    for number in range(4 if dr7 & DR7_ENABLES else 0):
+@functools.lru_cache(maxsize=16)
+def _enabled(dr7: int, addresses: tuple[int, ...], extensions: bool) -> list[Breakpoint]:
+    return list(_parsed(dr7, addresses, extensions))
+
+
+def _parsed(dr7: int, addresses: tuple[int, ...], extensions: bool) -> Iterator[Breakpoint]:
+    for number in range(4):
         if not dr7 >> 2 * number & 3:
             continue
         kind = Kind(dr7 >> 16 + 4 * number & 3)
-        if kind is Kind.IO and not regs.cr4 & CR4_DE:
+        if kind is Kind.IO and not extensions:
             continue  # undefined without debugging extensions
         length = (1, 2, 8, 4)[dr7 >> 18 + 4 * number & 3]
         if kind is Kind.EXECUTE:
             length = 1
-        first = regs.dr[number] & -length
+        first = addresses[number] & -length
         yield Breakpoint(1 << number, kind, first, first + length - 1)
 
 
@@ -105,6 +112,8 @@ def set_pending(regs: Registers, bits: int) -> None:
 
 def met(points: list[Breakpoint], regs: Registers, memory: PhysicalMemory) -> int:
     """Return the data and I/O breakpoints that the instruction at RIP meets, if it completes."""
+    if all(point.kind is Kind.EXECUTE for point in points):
+        return 0
     code = read_code(regs, memory)
     bits = 0
     port = port_access(code, regs.code_bits)
