@@ -100,7 +100,7 @@ class Hidden2(IntEnum):
 
 CR0_PE, CR0_MP, CR0_EM, CR0_TS, CR0_ET, CR0_NE = (1 << bit for bit in range(6))
 CR0_WP, CR0_AM, CR0_PG = 1 << 16, 1 << 18, 1 << 31
-CR4_PSE, CR4_PAE, CR4_PGE, CR4_OSFXSR = 1 << 4, 1 << 5, 1 << 7, 1 << 9
+CR4_DE, CR4_PSE, CR4_PAE, CR4_PGE, CR4_OSFXSR = 1 << 3, 1 << 4, 1 << 5, 1 << 7, 1 << 9
 CR4_SMEP, CR4_SMAP = 1 << 20, 1 << 21
 EFER_SCE, EFER_LME, EFER_LMA, EFER_NXE = 1 << 0, 1 << 8, 1 << 10, 1 << 11
 

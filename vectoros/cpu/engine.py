@@ -22,6 +22,7 @@ from vectoros.clock import Clock
 from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import DESC_P, Seg
 from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
+from vectoros.cpu.debug_helpers import repair_debug_registers
 from vectoros.cpu.descriptors import TSS_BUSY, SystemType
 from vectoros.cpu.faults import CpuFault
 from vectoros.cpu.paging import read_linear
@@ -58,6 +59,7 @@ class Engine(ABC):
         self._shut = False  # a triple fault; only a change of the registers ends it
         self._keep: list[object] = []  # callbacks that Unicorn points to
         self._repaired = repair() is None
+        repair_debug_registers()
         self._uc: Any = Uc(api.uc.UC_ARCH_X86, api.uc.UC_MODE_64)
         self._uc.ctl_set_cpu_model(CPU_MODEL)
         self._uc.ctl_exits_enabled(True)  # an `until` address would cost a page walk

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from vectoros.clock import Clock
-from vectoros.cpu import native
+from vectoros.cpu import native, native_log
 from vectoros.cpu import unicorn_api as api
-from vectoros.cpu.bits import ARITHMETIC_FLAGS, CC_OP_EFLAGS, Gpr, Seg
+from vectoros.cpu.bits import Gpr
 from vectoros.cpu.core import Counters, Fault, Stop, Surroundings
 from vectoros.cpu.cpu_bus import CpuBus
 from vectoros.cpu.cpuid import cpuid
+from vectoros.cpu.debug_fast import FastDebug
 from vectoros.cpu.delivery import Event, EventKind, Outcome, deliver
 from vectoros.cpu.engine import Engine
 from vectoros.cpu.faults import Vector
@@ -30,6 +31,7 @@ from vectoros.cpu.registers import Registers
 from vectoros.cpu.sysenter import enter_sysenter
 from vectoros.cpu.translated import Translated
 from vectoros.cpu.tss import require_task
+from vectoros.cpu.undefined import attempt
 from vectoros.errors import InvariantError, hold
 from vectoros.layout import INTA_PAGE
 from vectoros.memory import Memory
@@ -58,6 +60,8 @@ class FastEngine(Engine):
         native.set_up(self._state, self._address, env)
         self._translated = Translated(self._address, memory)
         self._bus = CpuBus(memory, surroundings, memory)
+        cells = self._requests, self._next_tb
+        self._debug = FastDebug(self._state, self.regs, memory, cells, self._flush)
         self.regs._old_exception = _NO_EXCEPTION
         self.regs._vm_vmcb = INTA_PAGE - native.VMCB_VECTOR
         self._leave_out_exit_checks()
@@ -102,8 +106,13 @@ class FastEngine(Engine):
         check = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
         self._state.port_check = self._pointer(check(self.guarded(self._port_allowed, 0)))
         self._state.sysenter = self._pointer(api.VoidHook(self.guarded(self._sysenter, None)))
-        on_undo = ctypes.CFUNCTYPE(None)(self.guarded(self._undo_int, None))
-        self._state.undo_int = self._pointer(on_undo)
+        call = ctypes.CFUNCTYPE(None)
+        self._state.undo_int = self._pointer(call(self.guarded(self._undo_int, None)))
+        self._state.examine = self._pointer(call(self.guarded(self._debug.examine, None)))
+        ask = ctypes.CFUNCTYPE(ctypes.c_int)
+        self._state.verdict = self._pointer(ask(self.guarded(self._debug.verdict, 0)))
+        self._state.debug_event = self._pointer(ask(self.guarded(self._debug.settle, 0)))
+        self._state.undefined = self._pointer(ask(self.guarded(self._undefined, int(Vector.UD))))
         on_load = api.MmioRead(self.guarded(self._acknowledge, 0))
         on_store = api.MmioWrite(self.guarded(self._store_beside, None))
         self._keep += [on_load, on_store]
@@ -130,11 +139,12 @@ class FastEngine(Engine):
         self.clock.follow(self._now)
         try:
             if state.budget > 0:
-                self._deliver_nmi()
-            while state.budget > 0 and not self._shut:
-                if (stop := self._run_once()) is not None:
-                    return stop
-            return self._end()
+                self._begin()
+            stop = None
+            while stop is None and state.budget > 0 and not self._shut:
+                stop = self._run_once()
+            self._debug.mark_repetition()
+            return stop or self._end()
         finally:
             self.clock.set(state.deadline - state.budget)
 
@@ -143,22 +153,33 @@ class FastEngine(Engine):
         state = self._state
         state.last_size = state.refused = 0
         error = self._start()
-        self._settle_flags()
+        self.regs.settle_flags()
         self._raise_failure()
+        changed = self._debug.changed()
         if state.refused:
             if state.budget > 0:
                 if state.budget < self._pause_below and state.budget != state.ahead_at:
                     return Stop.DEADLINE  # any boundary will do, and this one has no secrets
                 state.cross_at = state.budget  # for a block of one instruction
-                self._next_tb.value = max(1, state.budget // _LONGEST)
-            return None
-        if error == api.uc.UC_ERR_FETCH_PROT:
+                self._next_tb.value = self._debug.landing_block(state.budget // _LONGEST)
+        elif error == api.uc.UC_ERR_FETCH_PROT:
             self._fetch_from_hole()
-            return None
-        if error != api.uc.UC_ERR_OK:
+        elif error != api.uc.UC_ERR_OK:
             raise InvariantError(f"unicorn stopped at {self.regs.rip:#x} with error {error}")
-        self._shut = self.regs._old_exception == Vector.DF
-        return None if self._shut else Stop.HALT
+        elif not changed:
+            self._shut = self.regs._old_exception == Vector.DF
+            return None if self._shut else Stop.HALT
+        return None
+
+    def _begin(self) -> None:
+        """Deliver what comes before the first instruction. The CPU stands still."""
+        if self._debug.trap_is_due():
+            self._deliver(Event(Vector.DB, EventKind.TRAP))
+        # Unicorn would not look at INTR before the next branch.
+        if self.nmi_pending and not self.regs.nmi_blocked and not self._state.withheld:
+            self.nmi_pending = False
+            self.regs.nmi_blocked = True
+            self._deliver(Event(Vector.NMI, EventKind.EXTERNAL))
 
     def shorten(self, deadline: int) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
@@ -173,12 +194,6 @@ class FastEngine(Engine):
     def _now(self) -> int:
         """Tick of the boundary before the instruction that called back."""
         return self._state.now
-
-    def _settle_flags(self) -> None:
-        """Compute the arithmetic flags, which Unicorn has just put in ``_eflags``."""
-        regs = self.regs
-        regs._cc_src = regs._eflags & ARITHMETIC_FLAGS
-        regs._cc_op = CC_OP_EFLAGS
 
     # -- what the CPU meets --------------------------------------------------
 
@@ -199,6 +214,7 @@ class FastEngine(Engine):
             self._restore_rip()
             return self.around.mmio_read(INTA_PAGE + offset, width)  # no cycle, but a program
         self.set_intr(False)
+        self._debug.mark_repetition()
         require_task(regs)
         state.last_size = 0
         state.cr2 = regs.cr2
@@ -230,12 +246,16 @@ class FastEngine(Engine):
 
     def _port_in(self, _uc: int, port: int, width: int, _data: int) -> int:
         try:  # guarded here: a call less at every access
+            if self._debug.watches_ports:
+                self._debug.examine()
             return self.around.port_read(port, width)
         except BaseException as failure:
             return self._fail(failure, 0)
 
     def _port_out(self, _uc: int, port: int, width: int, value: int, _data: int) -> None:
         try:
+            if self._debug.watches_ports:
+                self._debug.examine()
             self.around.port_write(port, width, value)
         except BaseException as failure:
             self._fail(failure, None)
@@ -259,6 +279,15 @@ class FastEngine(Engine):
         state.budget += length
         state.last_size -= length
 
+    def _undefined(self) -> int:
+        """Do an instruction that Unicorn does not know; return the vector due, or DONE."""
+        state, regs = self._state, self.regs
+        counted = state.last_pc + state.last_size - regs.linear_rip
+        vector, more = attempt(regs, self._bus, self.memory, counted)
+        state.budget -= more
+        state.last_size += more
+        return native.DONE if vector is None else vector
+
     def _fetch_from_hole(self) -> None:
         """Raise #UD at RIP: where nothing answers, code reads as FF FF, which is undefined.
 
@@ -267,18 +296,13 @@ class FastEngine(Engine):
         state, regs = self._state, self.regs
         if state.budget <= 0:
             return
-        if not regs.interrupt_shadow:
+        if self._debug.fault_is_due():
+            self._deliver(Event(Vector.DB, EventKind.TRAP))
+        elif regs.interrupt_shadow:
+            self._deliver(Event(Vector.UD))
+        else:
             regs.interrupt_shadow = True
             state.ahead_at = state.budget
-            return
-        self._deliver(Event(Vector.UD))
-
-    def _deliver_nmi(self) -> None:
-        """Deliver an NMI that is due. Unicorn would not look at INTR before the next branch."""
-        if self.nmi_pending and not self.regs.nmi_blocked:
-            self.nmi_pending = False
-            self.regs.nmi_blocked = True
-            self._deliver(Event(Vector.NMI, EventKind.EXTERNAL))
 
     def _deliver(self, event: Event) -> None:
         """Take the CPU, which stands still, to the handler of ``event``, or to shutdown."""
@@ -294,38 +318,23 @@ class FastEngine(Engine):
 
     def _record(self, event: Event) -> None:
         """Log an attempt to deliver ``event``, as ``native.S`` does."""
-        if event.kind is EventKind.EXTERNAL:
-            return
-        state, regs = self._state, self.regs
-        entry = state.log[state.log_count % native.LOG_ENTRIES]
-        state.log_count += 1
-        state.vectors[event.vector] += 1
-        entry.tick = state.deadline - state.budget
-        entry.rip, entry.rsp, entry.cr2 = regs.rip, regs.gpr[Gpr.RSP], regs.cr2
-        entry.vector, entry.error_code = event.vector, event.error_code or 0
-        entry.cs, entry.cpl = regs.segs[Seg.CS].selector, regs.cpl
-        entry.software = entry.delivered = 0
+        if event.kind is not EventKind.EXTERNAL:
+            native_log.note(self._state, self.regs, event.vector, event.error_code or 0)
 
     # -- pins and changes from outside ----------------------------------------
 
     def set_intr(self, level: bool) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        if level:
-            self._requests.value |= native.INTERRUPT_VIRQ
-        else:
-            self._requests.value &= ~native.INTERRUPT_VIRQ
+        self._debug.request(native.INTERRUPT_VIRQ, level)
 
     @property
     def nmi_pending(self) -> bool:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        return bool(self._requests.value & native.INTERRUPT_NMI)
+        return self._debug.requested(native.INTERRUPT_NMI)
 
     @nmi_pending.setter
     def nmi_pending(self, pending: bool) -> None:
-        if pending:
-            self._requests.value |= native.INTERRUPT_NMI
-        else:
-            self._requests.value &= ~native.INTERRUPT_NMI
+        self._debug.request(native.INTERRUPT_NMI, pending)
 
     def registers_changed(self) -> None:
         """See :class:`vectoros.cpu.core.Cpu`."""
@@ -338,6 +347,7 @@ class FastEngine(Engine):
         self._uc.reg_write(api.x86.UC_X86_REG_FPCW, regs.fpu_control)
         self._uc.reg_write(api.x86.UC_X86_REG_MXCSR, regs.mxcsr)
         self._flush_tlb(self._cpu)
+        self._debug.arm()
         self._shut = False
 
     def memory_changed(self, address: int, size: int) -> None:
@@ -355,30 +365,18 @@ class FastEngine(Engine):
             behind = page + 1
         self._flush_tlb(self._cpu)
 
+    def _flush(self, code: bool) -> None:
+        """Forget all address translations, and all translated code if ``code``."""
+        if code:
+            self._uc.ctl_flush_tb()
+        self._flush_tlb(self._cpu)
+
     # -- reports -------------------------------------------------------------
 
     def faults(self) -> list[Fault]:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        count = self._state.log_count
-        numbers = range(max(0, count - native.LOG_ENTRIES), count)
-        return [_fault(self._state.log[number % native.LOG_ENTRIES]) for number in numbers]
+        return native_log.faults(self._state)
 
     def counters(self) -> Counters:
         """See :class:`vectoros.cpu.core.Cpu`."""
-        traps = {vector: count for vector, count in enumerate(self._state.vectors) if count}
-        return Counters(traps, self._state.syscalls)
-
-
-def _fault(entry: native.LogEntry) -> Fault:
-    return Fault(
-        tick=entry.tick,
-        vector=entry.vector,
-        error_code=entry.error_code,
-        software=bool(entry.software),
-        cs=entry.cs,
-        rip=entry.rip,
-        rsp=entry.rsp,
-        cpl=entry.cpl,
-        cr2=entry.cr2,
-        delivered=bool(entry.delivered),
-    )
+        return native_log.counters(self._state)

@@ -25,6 +25,7 @@ from vectoros.clock import Clock
 from vectoros.cpu import native
 from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import Flag
+from vectoros.cpu.breakpoints import pending
 from vectoros.cpu.core import Stop, Surroundings
 from vectoros.cpu.delivery import Event
 from vectoros.cpu.engine_traps import Pause, TrapEngine
@@ -56,6 +57,7 @@ class PortableEngine(TrapEngine):
         self._steps = 0  # instructions of the landing under way; 0 if none is
         self._dropped = native.invalidations(self._handle.value or 0) if self._repaired else None
         self._restarts = 0  # by that count, as last seen
+        self._resumed = False  # the block charged last took RF away
         self._eflags = ctypes.c_uint64()
         self._read_eflags = functools.partial(
             api.quick.uc_reg_read,
@@ -82,26 +84,42 @@ class PortableEngine(TrapEngine):
         self.clock.follow(self._now)
         try:
             if meter.left > 0:
-                self._deliver_interrupts()
+                self._deliver_pending()
             while meter.left > 0 and not self._shut:
-                if self._run_once() is Stop.HALT:
+                careful = self._debug.is_armed
+                if (self._run_carefully() if careful else self._run_once()) is Stop.HALT:
                     return Stop.HALT
+            if self._debug.mark_repetition():
+                self._push()
             return self._end()
         finally:
             self.clock.set(meter.charged)
+
+    def _run_carefully(self) -> Stop | None:
+        """Run one instruction, or raise the debug exception that comes before it."""
+        if self._debug.due():
+            self._deliver_breakpoint()
+            self._deliver_interrupts()
+            return None
+        self._debug.examine()
+        self._steps = self._steps or 1
+        return self._run_once()
 
     def _run_once(self) -> Stop | None:
         """Run until something stops the CPU; see what, and prepare to go on."""
         meter, regs = self._meter, self.regs
         meter.size = 0
         meter.cross_at = meter.left if self._steps else NOWHERE
-        self._pause, self._trapped = None, False
+        self._pause, self._trapped, self._resumed = None, False, False
         self._alert = self._intr or self._nmi
         before, left = regs.rip, meter.left
         if self._dropped is not None:
             self._restarts = self._dropped.value >> native.RESTARTS_SHIFT
         error = self._start(self._steps or _NO_LIMIT)
         self._raise_failure()
+        changed = self._debug.changed()
+        if changed:
+            self._push()
         if self._pause is not None:
             self._steps = 0
             self._paused()
@@ -109,17 +127,29 @@ class PortableEngine(TrapEngine):
             self._fetch_from_hole()
         elif error != api.uc.UC_ERR_OK:
             raise InvariantError(f"unicorn stopped at {regs.rip:#x} with error {error}")
-        elif not self._steps or self._was_hlt(before):
+        elif not changed and (not self._steps or self._was_hlt(before)):
             return Stop.HALT
         else:
             meter.refund(regs, regs.rip)
+            if self._resumed and not meter.size and not self._trapped:
+                regs._eflags |= Flag.RF  # the step ended before that block
+                self._push()
             # No time has passed: the instruction modified the block that it was in,
             # so Unicorn left the block, and that counted as a step.
-            self._steps = 2 if meter.left == left and not self._trapped else 0
+            stands = meter.left == left and not self._trapped
+            self._steps = 2 if stands and self._steps else 0
+        if self._debug.met(retired=meter.left < left and not self._trapped):
+            self._push()
         meter.size = 0
         self._flush_stale()
-        self._deliver_interrupts()
+        self._deliver_pending()
         return None
+
+    def _deliver_pending(self) -> None:
+        """Deliver what comes before the next instruction. The CPU stands still."""
+        if pending(self.regs) and self._meter.left > 0 and self._debug.due():
+            self._deliver_breakpoint()
+        self._deliver_interrupts()
 
     def _start(self, count: int = 0) -> int:
         self._held = False
@@ -190,7 +220,8 @@ class PortableEngine(TrapEngine):
         if left < 0 and not self._may_cross():
             return
         self._read_eflags()
-        if self._eflags.value & _RF:  # it lasts for one instruction; here, to the next block
+        self._resumed = bool(self._eflags.value & _RF)
+        if self._resumed:  # RF lasts for one instruction; here, to the next block
             self._write(api.x86.UC_X86_REG_EFLAGS, self._eflags.value & ~_RF)
         meter.left = left
         meter.pc = address

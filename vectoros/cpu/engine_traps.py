@@ -12,9 +12,11 @@ from enum import Enum, auto
 from vectoros.clock import Clock
 from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, EFER_NXE, Flag, Gpr, Seg
+from vectoros.cpu.breakpoints import Cause, pending, set_pending
 from vectoros.cpu.core import Counters, Fault, Surroundings
 from vectoros.cpu.cpu_bus import CpuBus
 from vectoros.cpu.cpuid import cpuid
+from vectoros.cpu.debug_portable import PortableDebug
 from vectoros.cpu.delivery import Event, EventKind, Outcome, deliver
 from vectoros.cpu.delivery_protected import stack_mask
 from vectoros.cpu.engine_context import ContextEngine
@@ -27,6 +29,7 @@ from vectoros.cpu.registers import CONTEXT_BYTES
 from vectoros.cpu.syscall import enter_syscall
 from vectoros.cpu.sysenter import enter_sysenter
 from vectoros.cpu.translated import Translated, exported
+from vectoros.cpu.undefined import attempt
 from vectoros.errors import hold
 from vectoros.memory import CpuMemory, Memory
 from vectoros.units import PAGE_SIZE
@@ -54,6 +57,7 @@ class TrapEngine(ContextEngine):
         """Create the CPU, a context to copy its registers to, and the callbacks."""
         super().__init__(memory, surroundings, clock)
         self._meter = Meter()
+        self._debug = PortableDebug(self.regs, memory, self._meter)
         self._log = FaultLog()
         self._translated = self._known_code()
         self._bus = CpuBus(memory, surroundings, CpuMemory(memory, self._stored))
@@ -107,6 +111,8 @@ class TrapEngine(ContextEngine):
         if regs._exception_is_int:
             kind = EventKind.SOFTWARE
             self._meter.refund(regs, regs._exception_next_rip)
+        elif vector == Vector.DB and regs._error_code == Cause.DETECT:
+            self._meter.refund(regs, regs.rip)
         elif vector == Vector.DB:
             kind = EventKind.TRAP
             self._pull()  # it comes between two blocks
@@ -116,18 +122,44 @@ class TrapEngine(ContextEngine):
                 return
         else:
             self._meter.refund(regs, regs.rip)
-        self._meter.cross_at = NOWHERE  # the handler's first block is not the landing
         code = regs._error_code if vector in WITH_ERROR_CODE and kind is EventKind.FAULT else None
-        self._deliver(
+        self._raise(
             Event(vector=vector, kind=kind, error_code=code, next_rip=regs._exception_next_rip)
         )
+
+    def _raise(self, event: Event) -> None:
+        """Deliver ``event``, which came up while the CPU runs; it goes on behind that."""
+        self._meter.cross_at = NOWHERE  # the handler's first block is not the landing
+        if event.vector == Vector.DB and event.kind is not EventKind.SOFTWARE:
+            self._debug.settle()
+        self._deliver(event)
         if self._shut:
             self._stop(Pause.SHUTDOWN)
         elif self._meter.left <= 0:
             self._stop(Pause.SPENT)
 
     def _on_invalid(self, uc: int, data: int) -> bool:
-        self._on_exception(uc, Vector.UD, data)
+        """Do an instruction that Unicorn does not know, or raise what is due."""
+        if self._pause is not None:
+            return True
+        self._pull(inside=True)
+        regs, meter = self.regs, self._meter
+        if regs._exception_is_int:  # INT 6
+            self._on_exception(uc, Vector.UD, data)
+            return True
+        counted = meter.pc + meter.size - regs.linear_rip
+        vector, more = attempt(regs, self._bus, self.memory, counted)
+        meter.left -= more
+        meter.size += more
+        if vector is None:
+            meter.cross_at = NOWHERE
+            self._push()
+        elif vector == Vector.DB:
+            self._raise(Event(vector, EventKind.TRAP))
+        else:
+            meter.refund(regs, regs.rip)
+            code = regs._error_code if vector in WITH_ERROR_CODE else None
+            self._raise(Event(vector, error_code=code))
         return True
 
     def _is_fetch(self) -> bool:
@@ -169,6 +201,8 @@ class TrapEngine(ContextEngine):
     def _window_open(self) -> bool:
         """Whether an NMI or an interrupt is pending and can be taken, by ``regs``."""
         regs = self.regs
+        if pending(regs):
+            return False
         if self._nmi and not regs.nmi_blocked:
             return True
         return self._intr and bool(regs._eflags & Flag.IF) and not regs.interrupt_shadow
@@ -176,6 +210,8 @@ class TrapEngine(ContextEngine):
     def _deliver_interrupts(self) -> None:
         """Deliver what is pending at this boundary, an NMI first. The CPU stands still."""
         regs = self.regs
+        if pending(regs):
+            return
         if self._nmi and not regs.nmi_blocked:
             self._nmi = False
             regs.nmi_blocked = True
@@ -183,6 +219,7 @@ class TrapEngine(ContextEngine):
         if not self._shut and self._window_open():
             self._intr = False
             vector = self.around.acknowledge()
+            self._debug.mark_repetition()
             self._deliver(Event(vector=vector, kind=EventKind.EXTERNAL))
 
     def _deliver(self, event: Event) -> None:
@@ -191,6 +228,8 @@ class TrapEngine(ContextEngine):
         self._trapped = True
         if event.kind is not EventKind.EXTERNAL:
             regs.interrupt_shadow = False
+        if event.kind is EventKind.FAULT:
+            set_pending(regs, 0)
         held, self._held = self._held, True
         traps = self._log.traps.total()
         outcome = deliver(regs, self._bus, event, self._record)
@@ -231,6 +270,12 @@ class TrapEngine(ContextEngine):
         """Forget code translated from where we have just stored for the CPU, past Unicorn."""
         if self._translated is not None:
             self._translated.forget(address, size)
+
+    def _deliver_breakpoint(self) -> None:
+        """Deliver the debug exception that comes before the instruction at RIP."""
+        self.regs._error_code = Cause.BREAKPOINT
+        self._debug.settle()
+        self._deliver(Event(Vector.DB, EventKind.TRAP))
 
     def _forget_code_under_frame(self) -> None:
         """Do that for the frame alone, through the mapping of the stack, if there is no other way.

@@ -68,20 +68,30 @@ stop:
 # left the block, and runs the instruction again as a block of its own. What was charged
 # from there on comes back.
 modified:
+        mov     r9, [rcx + ST_COUNT_AT]         # while a breakpoint is set, every block comes here
+        mov     r9, [r9]
         mov     r10, [rcx + ST_INVALIDATIONS]
+        cmp     r9, r10
+        je      whole
         mov     [rcx + ST_INVALIDATIONS], r9
         xor     r10, r9
         shr     r10, RESTARTS_SHIFT
-        jz      charge
+        jz      whole
         mov     r10, rsi
         sub     r10, [rcx + ST_LAST_PC]
         mov     r9, [rcx + ST_LAST_SIZE]
         cmp     r10, r9
-        jae     charge
+        jae     whole
         sub     r9, r10
         add     r8, r9
         mov     [rcx + ST_LAST_SIZE], r10
         mov     [rcx + ST_BUDGET], r8
+        cmp     dword ptr [rcx + ST_CAREFUL], 0
+        jne     restarted
+        jmp     charge
+whole:
+        cmp     dword ptr [rcx + ST_CAREFUL], 0
+        jne     careful
         jmp     charge
 
 # INTR: an exception or a software interrupt. rdi uc, esi vector, rdx state.
@@ -104,7 +114,7 @@ invalid:
         mov     rbp, rsi
         mov     rbx, [rdi + UC_CPU]
         mov     r12, [rbx + CPU_ENV]
-        mov     esi, 6
+        jmp     undefined_here
 
 # The common part. rbx CPU, r12 register file, rbp state, esi vector.
 raise:
@@ -136,7 +146,7 @@ wide:
         sub     rcx, [rbp + ST_LAST_PC]
 classify:
         cmp     esi, 1
-        je      record                          # a #DB trap: its instruction has retired
+        je      debug
         cmp     esi, 14
         jne     refund
         cmp     dword ptr [r12 + ENV_IS_INT], 0
@@ -179,6 +189,9 @@ first:
         cmp     r9, [r12 + ENV_NEXT_RIP]        # a block's own faults find RIP at its start
         jne     refund
 fetch:
+        cmp     dword ptr [rbp + ST_CAREFUL], 0
+        jne     careful_fetch
+fetched:
         test    dword ptr [r12 + ENV_HFLAGS], HF_INHIBIT_IRQ
         jnz     record                          # a block of one instruction: it needs that page
         shr     rax, 12
@@ -249,6 +262,8 @@ place:
         cmp     esi, 1
         je      deliver
         or      dword ptr [r12 + ENV_EFLAGS], FLAG_RF   # a fault's frame has RF set
+        cmp     qword ptr [r12 + ENV_DR4], 0
+        jne     forget
 deliver:
         and     dword ptr [r12 + ENV_HFLAGS], ~HF_INHIBIT_IRQ   # a shadow covers one instruction
         mov     rax, [rbp + ST_BUDGET]
@@ -270,12 +285,16 @@ task:
         mov     [rbp + ST_DELIVERING_AT], rax
         mov     dword ptr [rbx + LOG_DELIVERED], 1
         mov     qword ptr [rbp + ST_LAST_SIZE], 0
+delivered:
         cmp     qword ptr [rbp + ST_BUDGET], 0
         jg      done
         mov     dword ptr [rbp + ST_REFUSED], 1         # the deadline is reached: no further event
         mov     rdi, [rbp + ST_UC]
         call    qword ptr [rbp + ST_EMU_STOP]
 done:
+        cmp     dword ptr [rbp + ST_CAREFUL], 0
+        jne     go_on_carefully
+leave:
         mov     eax, 1
         pop     r12
         pop     rbp

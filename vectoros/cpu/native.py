@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING
 
 from vectoros.assembler import Source, assemble_sources
 from vectoros.cpu import translated, unicorn_api
-from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, DESC_P, EFER_LMA, EFER_NXE, Flag, Hidden
+from vectoros.cpu.bits import (
+    CR4_PAE,
+    CR4_SMEP,
+    DESC_P,
+    EFER_LMA,
+    EFER_NXE,
+    Flag,
+    Hidden,
+)
+from vectoros.cpu.breakpoints import B_BITS, PENDING_CELL, Cause
 from vectoros.cpu.faults import EXT_BIT, IDT_BIT, Vector
 from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import OFFSET
@@ -36,6 +45,12 @@ TCG_INVALIDATIONS = 0xD8
 RESTARTS_SHIFT = 48
 """In the bits of it from here on, repairs.S counts instructions that began anew."""
 
+NO_FLAGS = 0xFFFF_FFFF
+"""In place of a block's flags: those that it has by default."""
+
+ONE_INSTRUCTION = 1
+"""Flags of a block of one instruction."""
+
 UC_NO_EXIT_REQUEST, UC_INIT_DONE = 0x7F2, 0x7F3
 """Offsets of two flags in ``uc_struct``. The first tells the translator to leave out
 a check at every load and store that only a stop from outside a block hook needs; the
@@ -49,6 +64,9 @@ CPU_CFLAGS_NEXT_TB = 0x18
 
 CPU_INTERRUPT_REQUEST = 0x1C
 """Offset of the pending-interrupt bits."""
+
+CPU_EXCEPTION_INDEX = 0x81A0
+"""Offset of the vector that is being raised."""
 
 CPU_MEM_IO_PC = 0x8178
 """Offset of the host address of the code that is making an MMIO access."""
@@ -71,6 +89,11 @@ ever. Its time must pass, or nothing could stop it.
 
 NOWHERE = -(1 << 63)
 """A budget that never is: no block may cross the deadline, no look ahead is under way."""
+
+DONE = 0x100
+"""No vector: the instruction that Unicorn does not know has been done in Python."""
+
+_NEVER = (1 << 64) - 1
 
 _FUNCTIONS = {
     "emu_stop": "uc_emu_stop",
@@ -148,6 +171,17 @@ class State(ctypes.Structure):
         port_check: int
         sysenter: int
         undo_int: int
+        count_at: int
+        never: int
+        careful: int
+        withheld: int
+        verdict: int
+        examine: int
+        debug_event: int
+        undefined: int
+        break_at: ctypes.Array[ctypes.c_uint64]
+        watch_first: ctypes.Array[ctypes.c_uint64]
+        watch_last: ctypes.Array[ctypes.c_uint64]
         vectors: ctypes.Array[ctypes.c_uint64]
         log: ctypes.Array[LogEntry]
 
@@ -184,9 +218,23 @@ class State(ctypes.Structure):
         ("port_check", ctypes.c_uint64),
         ("sysenter", ctypes.c_uint64),
         ("undo_int", ctypes.c_uint64),
+        ("count_at", ctypes.c_uint64),  # where Unicorn counts, even if invalidations_at is not
+        ("never", ctypes.c_uint64),  # a count that Unicorn's never is
+        ("careful", ctypes.c_uint32),  # a breakpoint is set: blocks have one instruction
+        ("withheld", ctypes.c_uint32),  # interrupt requests that wait for a breakpoint's trap
+        ("verdict", ctypes.c_uint64),
+        ("examine", ctypes.c_uint64),
+        ("debug_event", ctypes.c_uint64),
+        ("undefined", ctypes.c_uint64),
+        ("break_at", ctypes.c_uint64 * 4),  # linear addresses of instruction breakpoints
+        ("watch_first", ctypes.c_uint64 * 4),  # and of what data breakpoints cover
+        ("watch_last", ctypes.c_uint64 * 4),
         ("vectors", ctypes.c_uint64 * 256),
         ("log", LogEntry * LOG_ENTRIES),
     )
+
+
+NEVER_AT: int = getattr(State, "never").offset  # noqa: B009 -- typed as its value
 
 
 class Target(ctypes.Structure):
@@ -210,7 +258,8 @@ def set_up(state: State, uc: int, env: int) -> None:
     state.cross_at = state.ahead_at = state.delivering_at = NOWHERE
     for field, symbol in _FUNCTIONS.items():
         setattr(state, field, unicorn_api.address_of(symbol))
-    state.invalidations_at = ctypes.addressof(invalidations(uc))
+    state.invalidations_at = state.count_at = ctypes.addressof(invalidations(uc))
+    state.never = _NEVER
 
 
 def invalidations(uc: int) -> ctypes.c_uint64:
@@ -238,6 +287,7 @@ def constants() -> dict[str, int]:
         "TR_FLAGS": OFFSET["tr"] + segment["FLAGS"],
         "TR_LIMIT": OFFSET["tr"] + segment["LIMIT"],
         "CR4": OFFSET["cr4"],
+        "DR4": OFFSET["dr"] + 8 * PENDING_CELL,
         "EFER": OFFSET["efer"],
         "STAR": OFFSET["star"],
         "LSTAR": OFFSET["lstar"],
@@ -260,6 +310,13 @@ def constants() -> dict[str, int]:
         "CPU_ENV": CPU_ENV,
         "CPU_MEM_IO_PC": CPU_MEM_IO_PC,
         "RESTARTS_SHIFT": RESTARTS_SHIFT,
+        "CPU_CFLAGS_NEXT_TB": CPU_CFLAGS_NEXT_TB,
+        "CPU_INTERRUPT_REQUEST": CPU_INTERRUPT_REQUEST,
+        "CPU_EXCEPTION_INDEX": CPU_EXCEPTION_INDEX,
+        "ONE_INSTRUCTION": ONE_INSTRUCTION,
+        "BREAKPOINT": Cause.BREAKPOINT.value,
+        "B_BITS": B_BITS,
+        "DONE": DONE,
         "NOWHERE": NOWHERE,
         "HF_CS64": Hidden.CS64.value,
         "HF_INHIBIT_IRQ": Hidden.INHIBIT_IRQ.value,
@@ -309,7 +366,7 @@ def load(names: Sequence[str], constants: Mapping[str, int]) -> dict[str, int]:
     return program.symbols
 
 
-_SOURCES = ("native.S", "native_errors.S", "native_instructions.S")
+_SOURCES = ("native.S", "native_debug.S", "native_errors.S", "native_instructions.S")
 
 _pages: list[mmap.mmap] = []
 """Keeps the code alive as long as the process."""

@@ -94,6 +94,10 @@ FAULT_P, FAULT_RSVD = 1 << 0, 1 << 3
 """Bits that the MMU adds to the error code: a page was there; a reserved bit was set."""
 
 
+_LONGEST = 15
+"""Bytes of the longest legal instruction (Intel SDM Vol. 2A, "Instruction Format")."""
+
+
 class PhysicalMemory(Protocol):
     """Guest-physical memory. Holes read as all ones and lose what is written."""
 
@@ -213,6 +217,19 @@ def read_linear(
     """Return ``size`` bytes at ``linear``. Every page is checked first, in order of address."""
     runs = _runs(regs, memory, linear, size, access, look)
     return b"".join(memory.read(address, length) for address, length in runs)
+
+
+def read_code(regs: Registers, memory: PhysicalMemory) -> bytes:
+    """Look at the code at RIP: as long as the longest instruction, or to a missing page."""
+    start, code = regs.linear_rip, b""
+    first = min(_LONGEST, PAGE_SIZE - start % PAGE_SIZE)
+    try:
+        code = read_linear(regs, memory, start, first, look=True)
+        if first < _LONGEST:
+            code += read_linear(regs, memory, start + first, _LONGEST - first, look=True)
+    except CpuFault:
+        pass  # what is there is all that can be executed
+    return code
 
 
 def write_linear(

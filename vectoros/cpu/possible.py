@@ -23,6 +23,7 @@ from vectoros.cpu.bits import (
     EFER_LME,
     Flag,
 )
+from vectoros.cpu.breakpoints import B_BITS
 from vectoros.cpu.paging import is_canonical
 
 _CR4_LA57 = 1 << 12
@@ -47,6 +48,7 @@ def _rules(record: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     yield "EFER.LMA needs CR4.PAE", long_mode and not cr4 & CR4_PAE
     yield "CR4.LA57 must be 0, for paging has four levels at most", bool(cr4 & _CR4_LA57)
     yield "RFLAGS.VM must be 0 in long mode", long_mode and bool(rflags & Flag.VM)
+    yield "breakpoints_due has four bits", record["breakpoints_due"] > B_BITS
     _, base, _, attributes = record["cs"]
     yield "bits 63:32 of CS's base must be 0", base >> 32 != 0
     if long_mode and attributes & DESC_L:

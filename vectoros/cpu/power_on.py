@@ -42,6 +42,7 @@ def _registers() -> record.Record:
         "pat": 0x0007_0406_0007_0406,
         "rflags": 2,
         "dr": [0, 0, 0, 0, 0xFFFF_0FF0, 0x400],
+        "breakpoints_due": 0,
         "gpr": [0] * 16,
         "fxsave": _fxsave(),
         "interrupt_shadow": False,

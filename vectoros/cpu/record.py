@@ -15,6 +15,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from vectoros.cpu import breakpoints
 from vectoros.cpu.bits import VISIBLE_ATTRIBUTES, Seg
 from vectoros.cpu.registers import Registers, Segment
 
@@ -69,6 +70,7 @@ def record(regs: Registers) -> Record:
         table = getattr(regs, name)
         found[name] = [table.base, table.limit]
     found["dr"] = [regs.dr[number] for number in DEBUG_REGISTERS]
+    found["breakpoints_due"] = breakpoints.pending(regs)
     found["fxsave"] = fxsave(regs)
     found["interrupt_shadow"] = regs.interrupt_shadow
     found["nmi_blocked"] = regs.nmi_blocked
@@ -89,6 +91,7 @@ def load(regs: Registers, saved: Mapping[str, Any]) -> None:
         getattr(regs, name).load(0, base, limit, 0)
     for number, value in zip(DEBUG_REGISTERS, saved["dr"], strict=True):
         regs.dr[number] = value
+    breakpoints.set_pending(regs, saved["breakpoints_due"])
     regs.rflags = saved["rflags"]
     regs.interrupt_shadow = saved["interrupt_shadow"]
     regs.nmi_blocked = saved["nmi_blocked"]
@@ -99,7 +102,7 @@ def load(regs: Registers, saved: Mapping[str, Any]) -> None:
 def check(saved: Mapping[str, Any]) -> None:
     """Raise :class:`ValueError`, naming the register, unless ``saved`` is a record."""
     shapes: dict[str, int] = dict.fromkeys(WORDS, 0)
-    shapes |= {"gpr": 16, "rflags": 0, "dr": len(DEBUG_REGISTERS)}
+    shapes |= {"gpr": 16, "rflags": 0, "dr": len(DEBUG_REGISTERS), "breakpoints_due": 0}
     shapes |= dict.fromkeys(SEGMENTS, 4) | dict.fromkeys(TABLES, 2)
     for name, length in shapes.items():
         value = saved.get(name)

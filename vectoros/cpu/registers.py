@@ -249,6 +249,11 @@ class Registers(ctypes.Structure):
         self._df = -1 if value & _DF else 1
         self._eflags = value & ~(ARITHMETIC_FLAGS | _DF) | 2
 
+    def settle_flags(self) -> None:
+        """Take the arithmetic flags from ``_eflags``, where Unicorn puts them when it stops."""
+        self._cc_src = self._eflags & ARITHMETIC_FLAGS
+        self._cc_op = CC_OP_EFLAGS
+
     @property
     def cpl(self) -> int:
         """Current privilege level."""

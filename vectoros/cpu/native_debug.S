@@ -1,0 +1,139 @@
+# native_debug.S -- the fast engine while DR7 enables a breakpoint. See debug_fast.py.
+#
+# Assembled behind native.S, whose head tells the conventions. Every block then has one
+# instruction, and the block hook comes by here. What is met is for Python to say;
+# it returns before anything is raised.
+
+# The block hook of native.S, before the block is charged. rdi uc, rsi linear address,
+# eax size, rcx state, r8 budget. An instruction breakpoint, or a trap that is due for
+# the instruction before, raises #DB: RIP is at the block, and all before has retired.
+careful:
+        mov     r10, [rdi + UC_CPU]
+        mov     dword ptr [r10 + CPU_CFLAGS_NEXT_TB], ONE_INSTRUCTION
+        test    r8, r8
+        jle     charge                          # the slice is over: refused below
+        mov     r9, [rcx + ST_ENV]
+        cmp     qword ptr [r9 + ENV_DR4], 0
+        jne     ask
+        cmp     rsi, [rcx + ST_BREAK_AT]
+        je      ask
+        cmp     rsi, [rcx + ST_BREAK_AT + 8]
+        je      ask
+        cmp     rsi, [rcx + ST_BREAK_AT + 16]
+        je      ask
+        cmp     rsi, [rcx + ST_BREAK_AT + 24]
+        jne     charge
+ask:
+        push    rax
+        push    rcx
+        push    rsi
+        push    rdi
+        push    r8
+        call    qword ptr [rcx + ST_VERDICT]
+        mov     edx, eax
+        pop     r8
+        pop     rdi
+        pop     rsi
+        pop     rcx
+        pop     rax
+        test    edx, edx
+        jz      charge
+        mov     rdi, [rcx + ST_ENV]
+        mov     esi, 1
+        mov     edx, BREAKPOINT
+        jmp     qword ptr [rcx + ST_RAISE]      # does not return
+
+# The same for a block that is run again because its store changed it. What the first
+# attempt met, it will meet now.
+restarted:
+        mov     r10, [rdi + UC_CPU]
+        mov     dword ptr [r10 + CPU_CFLAGS_NEXT_TB], ONE_INSTRUCTION
+        mov     r9, [rcx + ST_ENV]
+        and     qword ptr [r9 + ENV_DR4], ~B_BITS
+        mov     r9d, [rcx + ST_WITHHELD]
+        or      dword ptr [r10 + CPU_INTERRUPT_REQUEST], r9d
+        mov     dword ptr [rcx + ST_WITHHELD], 0
+        jmp     charge
+
+# An instruction that Unicorn does not know. Python knows some (undefined.py): it has
+# done it, or raises what it says, or #UD it is. Called with the stack aligned.
+undefined_here:
+        mov     esi, 6
+        cmp     dword ptr [r12 + ENV_IS_INT], 0
+        jne     raise                           # INT 6
+        call    qword ptr [rbp + ST_UNDEFINED]
+        mov     esi, eax
+        cmp     esi, DONE
+        je      done_here
+        mov     [rbx + CPU_EXCEPTION_INDEX], esi
+        jmp     raise
+done_here:
+        mov     rax, NOWHERE
+        mov     [rbp + ST_CROSS_AT], rax
+        mov     qword ptr [rbp + ST_LAST_SIZE], 0
+        jmp     delivered
+
+# Vector 1, in native.S: rcx offset of RIP in the last block. Python writes DR6 and says
+# whether the instruction at RIP was begun, in that block.
+debug:
+        cmp     dword ptr [r12 + ENV_IS_INT], 0
+        jne     record                          # INT 1 is not a debug exception
+        push    rcx
+        sub     rsp, 8
+        call    qword ptr [rbp + ST_DEBUG_EVENT]
+        add     rsp, 8
+        pop     rcx
+        mov     esi, 1
+        test    eax, eax
+        jnz     refund
+        jmp     record                          # its instruction has retired
+
+# A fetch that faults, in native.S: rax linear RIP, rcx its offset in the last block. What
+# is due at this boundary comes first, and the slice may be over.
+careful_fetch:
+        push    rax
+        push    rcx
+        xor     eax, eax
+        cmp     qword ptr [rbp + ST_BUDGET], 0
+        jle     decided
+        call    qword ptr [rbp + ST_VERDICT]
+decided:
+        mov     edx, eax
+        pop     rcx
+        pop     rax
+        mov     esi, 14
+        cmp     qword ptr [rbp + ST_BUDGET], 0
+        jle     over
+        test    edx, edx
+        jz      fetched
+        call    unfetch
+        mov     dword ptr [r12 + ENV_ERROR_CODE], BREAKPOINT
+        mov     dword ptr [rbx + CPU_EXCEPTION_INDEX], 1
+        mov     esi, 1
+        jmp     debug
+over:
+        call    unfetch
+        mov     dword ptr [rbp + ST_REFUSED], 1
+        mov     rdi, [rbp + ST_UC]
+        call    qword ptr [rbp + ST_EMU_STOP]
+        jmp     done
+unfetch:                                        # as in `ahead`
+        mov     rdx, [rbp + ST_CR2]
+        mov     [r12 + ENV_CR2], rdx
+        mov     dword ptr [r12 + ENV_OLD_EXCEPTION], -1
+        ret
+
+# A fault forgets the breakpoints that its instruction has met.
+forget:
+        and     qword ptr [r12 + ENV_DR4], ~B_BITS
+        mov     eax, [rbp + ST_WITHHELD]
+        or      dword ptr [rbx + CPU_INTERRUPT_REQUEST], eax
+        mov     dword ptr [rbp + ST_WITHHELD], 0
+        jmp     deliver
+
+# The handler's first block has one instruction, too.
+go_on_carefully:
+        mov     rax, [rbp + ST_UC]
+        mov     rax, [rax + UC_CPU]
+        mov     dword ptr [rax + CPU_CFLAGS_NEXT_TB], ONE_INSTRUCTION
+        jmp     leave
