@@ -52,7 +52,6 @@ class PortableEngine(TrapEngine):
         """Create the CPU, a context to copy its registers to, and the callbacks."""
         super().__init__(memory, surroundings, clock)
         self._map_mmio(INTA_PAGE, PAGE_SIZE)  # acknowledging is a call here, not a cycle
-        self._steps = 0  # instructions of the landing under way; 0 if none is
         self._resumed = False  # the block charged last took RF away
         self._eflags = ctypes.c_uint64()
         self._read_eflags = functools.partial(
@@ -107,6 +106,7 @@ class PortableEngine(TrapEngine):
         self._pause, self._trapped, self._resumed = None, False, False
         self._alert = self._intr or self._nmi
         before, left = regs.rip, meter.left
+        self._left_before = left
         error = self._start(self._steps or _NO_LIMIT)
         self._raise_failure()
         changed = self._debug.changed()
@@ -116,7 +116,8 @@ class PortableEngine(TrapEngine):
             self._steps = 0
             self._paused()
         elif error == api.uc.UC_ERR_FETCH_PROT:
-            self._fetch_from_hole()
+            if not self._is_behind_step():
+                self._fetch_from_hole()
         elif error != api.uc.UC_ERR_OK:
             raise InvariantError(f"unicorn stopped at {regs.rip:#x} with error {error}")
         elif not changed and (not self._steps or self._was_hlt(before)):
