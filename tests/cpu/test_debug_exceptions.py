@@ -318,3 +318,29 @@ def test_the_engines_agree_on_breakpoints_in_every_mode(mode: str) -> None:
         machines.append(machine)
     same(*machines)
     assert events(machines[0])
+
+
+def test_an_interrupt_waits_for_a_trap_that_mov_ss_holds_back_across_a_snapshot() -> None:
+    machines = []
+    for engine in ENGINES:
+        for resumed in (*ENGINES, ""):
+            text = "mov ss, [rsi]\n nop\n nop\n hlt"
+            flags = int(Flag.IF)
+            watched = watch(0, length=1, kind=3)
+            machine = booted(engine, "long", text, dr7=watched, dr=(DATA,), flags=flags)
+            machine.regs.gpr[Gpr.RSI] = DATA
+            machine.memory.write(DATA, b"\x20\0")
+            machine.handler(0x20, "iretq")
+            machine.cpu.registers_changed()
+            machine.run(2)
+            assert machine.record()["breakpoints_due"] == 1
+            if resumed:
+                machine = machine.successor(resumed)
+            machine.cpu.set_intr(True)
+            assert logged(machine) == [(1, 3, False)]
+            acknowledged = machine.world.log[0][-1]
+            assert isinstance(acknowledged, int)
+            assert acknowledged > 3
+            machines.append(machine)
+    views = [machine.view() for machine in machines]
+    assert all(view == views[0] for view in views)

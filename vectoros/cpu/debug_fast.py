@@ -91,9 +91,12 @@ class FastDebug:
         """Find which breakpoints the instruction that is running meets."""
         bits = breakpoints.met(breakpoints.enabled(self._regs), self._regs, self._memory)
         if bits:
-            self._state.withheld |= self._requests.value & _REQUESTS
-            self._requests.value &= ~_REQUESTS
+            self._withhold()
             breakpoints.set_pending(self._regs, breakpoints.pending(self._regs) | bits)
+
+    def _withhold(self) -> None:
+        self._state.withheld |= self._requests.value & _REQUESTS
+        self._requests.value &= ~_REQUESTS
 
     def verdict(self) -> int:
         """Whether a debug exception comes before the instruction at RIP."""
@@ -113,7 +116,10 @@ class FastDebug:
         """Whether the trap of a pending breakpoint begins a slice; if so, it is settled."""
         if self._state.careful:
             self._next_block.value = native.ONE_INSTRUCTION
-        if not breakpoints.pending(self._regs) or not self.verdict():
+        if not breakpoints.pending(self._regs):
+            return False
+        if not self.verdict():
+            self._withhold()
             return False
         self._regs._error_code = Cause.BREAKPOINT
         self.settle()

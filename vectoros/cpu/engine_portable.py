@@ -54,7 +54,6 @@ class PortableEngine(TrapEngine):
         """Create the CPU, a context to copy its registers to, and the callbacks."""
         super().__init__(memory, surroundings, clock)
         self._map_mmio(INTA_PAGE, PAGE_SIZE)  # acknowledging is a call here, not a cycle
-        self._steps = 0  # instructions of the landing under way; 0 if none is
         self._dropped = native.invalidations(self._handle.value or 0) if self._repaired else None
         self._restarts = 0  # by that count, as last seen
         self._resumed = False  # the block charged last took RF away
@@ -113,6 +112,7 @@ class PortableEngine(TrapEngine):
         self._pause, self._trapped, self._resumed = None, False, False
         self._alert = self._intr or self._nmi
         before, left = regs.rip, meter.left
+        self._left_before = left
         if self._dropped is not None:
             self._restarts = self._dropped.value >> native.RESTARTS_SHIFT
         error = self._start(self._steps or _NO_LIMIT)
@@ -124,7 +124,8 @@ class PortableEngine(TrapEngine):
             self._steps = 0
             self._paused()
         elif error == api.uc.UC_ERR_FETCH_PROT:
-            self._fetch_from_hole()
+            if not self._is_behind_step():
+                self._fetch_from_hole()
         elif error != api.uc.UC_ERR_OK:
             raise InvariantError(f"unicorn stopped at {regs.rip:#x} with error {error}")
         elif not changed and (not self._steps or self._was_hlt(before)):

@@ -46,6 +46,7 @@ class Pause(Enum):
     REFUSED = auto()  # the next block would cross it
     WINDOW = auto()  # an interrupt can be taken
     STALE = auto()  # the host has written memory
+    STEPPED = auto()  # the one instruction that was to run has run, or raised something
     DUE = auto()  # an instruction's hook has found that it faults
     SHUTDOWN = auto()
 
@@ -66,6 +67,8 @@ class TrapEngine(ContextEngine):
         self._alert = False  # the block hook has more to look at than the time
         self._trapped = False  # an event was delivered since the CPU started
         self._intr = self._nmi = False
+        self._steps = 0  # instructions of the landing under way; 0 if none is
+        self._left_before = 0  # what was left when the CPU was started
         self._cr2 = 0  # as the guest last saw it
         self._ahead_at = NOWHERE  # what was left when we made an interrupt shadow
         self._syscalls = 0
@@ -137,6 +140,8 @@ class TrapEngine(ContextEngine):
             self._stop(Pause.SHUTDOWN)
         elif self._meter.left <= 0:
             self._stop(Pause.SPENT)
+        elif self._steps:
+            self._stop(Pause.STEPPED)  # the handler's first instruction is another step
 
     def _on_invalid(self, uc: int, data: int) -> bool:
         """Do an instruction that Unicorn does not know, or raise what is due."""
@@ -176,14 +181,20 @@ class TrapEngine(ContextEngine):
             return False
         return self._meter.done(regs, regs.rip) is None
 
+    def _is_behind_step(self) -> bool:
+        """Whether a breakpoint is set, and the one instruction that was to run has run."""
+        return self._debug.is_armed and self._meter.left < self._left_before
+
     def _fetched_too_early(self) -> bool:
         """Drop a fetch fault that the guest must not see yet; return whether it was one.
 
-        Either an interrupt comes first, or the missing page is the one behind
+        Either an interrupt comes first, or a breakpoint may, or the missing page is the one behind
         RIP's; see ``ahead`` in native.S.
         """
         regs = self.regs
-        if self._window_open():
+        if self._is_behind_step():
+            self._stop(Pause.STEPPED)
+        elif self._window_open():
             self._stop(Pause.WINDOW)
         elif (
             regs.cr2 // PAGE_SIZE == regs.linear_rip // PAGE_SIZE + 1 and not regs.interrupt_shadow

@@ -19,6 +19,7 @@ from vectoros.cpu import native
 from vectoros.cpu import unicorn_api as api
 from vectoros.cpu.bits import Gpr, Seg
 from vectoros.cpu.core import Cpu, Surroundings
+from vectoros.cpu.debug_helpers import repair_debug_registers
 from vectoros.cpu.engine_portable import PortableEngine
 from vectoros.cpu.refusals import refuse
 from vectoros.cpu.repairs import repair
@@ -231,6 +232,7 @@ _TRIALS: tuple[tuple[str, Callable[[], str | None]], ...] = (
     ("executable memory", _code),
     ("repairs of unicorn", repair),
     ("refusals of unicorn", refuse),
+    ("debug registers", repair_debug_registers),
     ("register layout", _registers),
     ("invalidation of code", _invalidations),
     ("exact execution", _execution),
