@@ -5,15 +5,25 @@
 
 # enter: the case of STATE.
 enter:
-        call    build_gdt
-        call    build_tss
+        mov     esi, FRESH_GDT
+        mov     edi, GDT
+        mov     ecx, GDT_BYTES / LINE
+        call    copy_lines
+        mov     esi, FRESH_TSS
+        mov     edi, TSS64
+        mov     ecx, TSS_BYTES / LINE
+        call    copy_lines
         finit
         mov     eax, [STATE + ST_MODE]
         cmp     eax, LONG
         je      enter_long
         cmp     eax, REAL
         je      enter_real
-        call    build_idt32
+        mov     esi, FRESH_IDT32
+        mov     edi, IDT
+        mov     ecx, 2048 / LINE
+        call    copy_lines
+        emms
         mov     eax, CR4_PROT
         mov     cr4, eax
         mov     eax, CR0_PROT
@@ -102,8 +112,15 @@ enter_real_flat:
 
 .code32
 enter_long:
-        call    build_idt64
-        call    build_pages
+        mov     esi, FRESH_IDT64
+        mov     edi, IDT
+        mov     ecx, 4096 / LINE
+        call    copy_lines
+        mov     esi, FRESH_PAGES
+        mov     edi, PML4
+        mov     ecx, 4 * 4096 / LINE
+        call    copy_lines
+        emms
         mov     eax, CR4_LONG
         mov     cr4, eax
         ldmxcsr [mxcsr]
@@ -156,6 +173,77 @@ clear_gprs:
         xor     esi, esi
         xor     edi, edi
         xor     ebp, ebp
+        ret
+
+# build_fresh: the tables, once. Code in long lines: an emulator that calls a hook before
+# each piece of straight-line code has few to call here.
+build_fresh:
+        call    build_gdt
+        mov     esi, GDT
+        mov     edi, FRESH_GDT
+        mov     ecx, GDT_BYTES / LINE
+        call    copy_lines
+        call    build_tss
+        mov     esi, TSS64
+        mov     edi, FRESH_TSS
+        mov     ecx, TSS_BYTES / LINE
+        call    copy_lines
+        call    build_idt32
+        mov     esi, IDT
+        mov     edi, FRESH_IDT32
+        mov     ecx, 2048 / LINE
+        call    copy_lines
+        call    build_idt64
+        mov     esi, IDT
+        mov     edi, FRESH_IDT64
+        mov     ecx, 4096 / LINE
+        call    copy_lines
+        call    build_pages
+        mov     esi, PML4
+        mov     edi, FRESH_PAGES
+        mov     ecx, 4 * 4096 / LINE
+        jmp     copy_lines
+
+.macro MOVE at
+        movq    mm0, [esi + \at]
+        movq    [edi + \at], mm0
+.endm
+.macro MOVE_4 at
+        MOVE    \at
+        MOVE    \at + 8
+        MOVE    \at + 16
+        MOVE    \at + 24
+.endm
+# copy_lines: ecx lines of LINE bytes from esi to edi.
+copy_lines:
+        MOVE_4  0
+        MOVE_4  32
+        MOVE_4  64
+        MOVE_4  96
+        add     esi, LINE
+        add     edi, LINE
+        dec     ecx
+        jnz     copy_lines
+        ret
+
+.macro CLEAR_4 at
+        movq    [edi + \at], mm0
+        movq    [edi + \at + 8], mm0
+        movq    [edi + \at + 16], mm0
+        movq    [edi + \at + 24], mm0
+.endm
+# clear_lines: ecx lines of LINE bytes at edi.
+clear_lines:
+        pxor    mm0, mm0
+clear_lines.next:
+        CLEAR_4 0
+        CLEAR_4 32
+        CLEAR_4 64
+        CLEAR_4 96
+        add     edi, LINE
+        dec     ecx
+        jnz     clear_lines.next
+        emms
         ret
 
 build_gdt:
