@@ -36,10 +36,10 @@ enter:
         cmp     dword ptr [STATE + ST_MODE], PROT16
         je      enter_prot16
         mov     esp, STACK_TOP
-        push    2
-        popfd
         push    dword ptr [STATE + ST_ENTRY]
         call    clear_gprs
+        push    2
+        popfd
         ret
 enter_prot16:
         mov     eax, DATA16
@@ -49,13 +49,13 @@ enter_prot16:
         mov     fs, eax
         mov     gs, eax
         mov     esp, STACK_TOP
-        push    2
-        popfd
         mov     eax, [STATE + ST_ENTRY]
         sub     eax, ORIGIN
         push    CODE16
         push    eax
         call    clear_gprs
+        push    2
+        popfd
         retf
 
 enter_real:
@@ -98,8 +98,6 @@ enter_real_flat:
         mov     fs, ax
         mov     gs, ax
         mov     esp, STACK_TOP
-        .byte   0x6a, 2                 # push 2, 16 bits
-        popf
         push    word ptr [STATE + ST_SAVED]
         xor     ebx, ebx
         xor     ecx, ecx
@@ -108,6 +106,8 @@ enter_real_flat:
         xor     edi, edi
         xor     ebp, ebp
         xor     eax, eax
+        .byte   0x6a, 2                 # push 2, 16 bits
+        popf
         .byte   0xc3                    # ret: keystone's is of 32 bits here
 
 .code32
@@ -142,8 +142,6 @@ enter_long64:
         mov     eax, TSS64_SEL
         ltr     ax
         mov     esp, STACK_TOP
-        push    2
-        popfq
         mov     eax, STATE
         mov     eax, [rax + ST_ENTRY]
         push    rax
@@ -162,6 +160,8 @@ enter_long64:
         xor     r13d, r13d
         xor     r14d, r14d
         xor     r15d, r15d
+        push    2
+        popfq
         ret
 
 .code32
