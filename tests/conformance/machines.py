@@ -31,7 +31,7 @@ EXIT_STATUSES = (0, 1)  # every case is well, some are not
 QEMU_COMMAND = (
     "qemu-system-x86_64", "-machine", "pc", "-m", "64M", "-accel", "tcg",
     # As vectoros/cpu/cpuid.py has it. What TCG cannot do, it says on stderr.
-    "-cpu", "SandyBridge,+pdpe1gb,-x2apic,-tsc-deadline,-avx",
+    "-cpu", "SandyBridge,+pdpe1gb,+smep,+xsaveopt,-x2apic,-tsc-deadline,-avx",
     "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio",
     "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
 )  # fmt: skip
@@ -55,9 +55,13 @@ class Run:
 @functools.cache
 def run(name: str, machine: str) -> Run:
     """Run the subject called ``name`` on ``machine``, once a session."""
-    program = subject(name)
+    return run_subject(subject(name), machine)
+
+
+def run_subject(program: Subject, machine: str) -> Run:
+    """Run ``program`` on ``machine``."""
     text, end = _on_qemu(program) if machine == QEMU else _on_ours(program, machine)
-    return Run(outcomes(name, text), text, end)
+    return Run(outcomes(program.name, text), text, end)
 
 
 def outcomes(name: str, text: str) -> dict[str, str]:

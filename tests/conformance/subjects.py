@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,13 @@ def names() -> list[str]:
 @functools.cache
 def subject(name: str) -> Subject:
     """Assemble the subject called ``name``."""
-    program = assemble_sources(list(_sources(name)), origin=ORIGIN, bits=32)
+    return assembled(name, list(_own_sources(name)))
+
+
+def assembled(name: str, own: Sequence[Source]) -> Subject:
+    """Return the subject that ``own`` and the library make."""
+    sources = [*_library(BEFORE), *own, *_library(AFTER)]
+    program = assemble_sources(sources, origin=ORIGIN, bits=32)
     end = program.origin + len(program.code)
     if end > END:
         raise ValueError(f"{name}: its image ends at {end:#x}, and must end by {END:#x}")
@@ -58,15 +64,15 @@ def subject(name: str) -> Subject:
     return Subject(name, program, cases)
 
 
-def _sources(name: str) -> Iterator[Source]:
-    for part in BEFORE:
-        yield _read(FOLDER / "lib" / f"{part}.S")
+def _library(parts: Sequence[str]) -> list[Source]:
+    return [_read(FOLDER / "lib" / f"{part}.S") for part in parts]
+
+
+def _own_sources(name: str) -> Iterator[Source]:
     yield _read(FOLDER / f"{name}.S")
     if (TABLES / f"{name}.py").exists():
         table = importlib.import_module(f"tests.conformance.tables.{name}")
         yield Source(f"tables/{name}.py", table.SOURCE)
-    for part in AFTER:
-        yield _read(FOLDER / "lib" / f"{part}.S")
 
 
 def _read(path: Path) -> Source:

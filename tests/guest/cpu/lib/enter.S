@@ -5,15 +5,25 @@
 
 # enter: the case of STATE.
 enter:
-        call    build_gdt
-        call    build_tss
+        mov     esi, FRESH_GDT
+        mov     edi, GDT
+        mov     ecx, GDT_BYTES / LINE
+        call    copy_lines
+        mov     esi, FRESH_TSS
+        mov     edi, TSS64
+        mov     ecx, TSS_BYTES / LINE
+        call    copy_lines
         finit
         mov     eax, [STATE + ST_MODE]
         cmp     eax, LONG
         je      enter_long
         cmp     eax, REAL
         je      enter_real
-        call    build_idt32
+        mov     esi, FRESH_IDT32
+        mov     edi, IDT
+        mov     ecx, 2048 / LINE
+        call    copy_lines
+        emms
         mov     eax, CR4_PROT
         mov     cr4, eax
         mov     eax, CR0_PROT
@@ -26,10 +36,10 @@ enter:
         cmp     dword ptr [STATE + ST_MODE], PROT16
         je      enter_prot16
         mov     esp, STACK_TOP
-        push    2
-        popfd
         push    dword ptr [STATE + ST_ENTRY]
         call    clear_gprs
+        push    2
+        popfd
         ret
 enter_prot16:
         mov     eax, DATA16
@@ -39,13 +49,13 @@ enter_prot16:
         mov     fs, eax
         mov     gs, eax
         mov     esp, STACK_TOP
-        push    2
-        popfd
         mov     eax, [STATE + ST_ENTRY]
         sub     eax, ORIGIN
         push    CODE16
         push    eax
         call    clear_gprs
+        push    2
+        popfd
         retf
 
 enter_real:
@@ -88,8 +98,6 @@ enter_real_flat:
         mov     fs, ax
         mov     gs, ax
         mov     esp, STACK_TOP
-        .byte   0x6a, 2                 # push 2, 16 bits
-        popf
         push    word ptr [STATE + ST_SAVED]
         xor     ebx, ebx
         xor     ecx, ecx
@@ -98,12 +106,21 @@ enter_real_flat:
         xor     edi, edi
         xor     ebp, ebp
         xor     eax, eax
+        .byte   0x6a, 2                 # push 2, 16 bits
+        popf
         .byte   0xc3                    # ret: keystone's is of 32 bits here
 
 .code32
 enter_long:
-        call    build_idt64
-        call    build_pages
+        mov     esi, FRESH_IDT64
+        mov     edi, IDT
+        mov     ecx, 4096 / LINE
+        call    copy_lines
+        mov     esi, FRESH_PAGES
+        mov     edi, PML4
+        mov     ecx, 4 * 4096 / LINE
+        call    copy_lines
+        emms
         mov     eax, CR4_LONG
         mov     cr4, eax
         ldmxcsr [mxcsr]
@@ -125,8 +142,6 @@ enter_long64:
         mov     eax, TSS64_SEL
         ltr     ax
         mov     esp, STACK_TOP
-        push    2
-        popfq
         mov     eax, STATE
         mov     eax, [rax + ST_ENTRY]
         push    rax
@@ -145,6 +160,8 @@ enter_long64:
         xor     r13d, r13d
         xor     r14d, r14d
         xor     r15d, r15d
+        push    2
+        popfq
         ret
 
 .code32
@@ -156,6 +173,77 @@ clear_gprs:
         xor     esi, esi
         xor     edi, edi
         xor     ebp, ebp
+        ret
+
+# build_fresh: the tables, once. Code in long lines: an emulator that calls a hook before
+# each piece of straight-line code has few to call here.
+build_fresh:
+        call    build_gdt
+        mov     esi, GDT
+        mov     edi, FRESH_GDT
+        mov     ecx, GDT_BYTES / LINE
+        call    copy_lines
+        call    build_tss
+        mov     esi, TSS64
+        mov     edi, FRESH_TSS
+        mov     ecx, TSS_BYTES / LINE
+        call    copy_lines
+        call    build_idt32
+        mov     esi, IDT
+        mov     edi, FRESH_IDT32
+        mov     ecx, 2048 / LINE
+        call    copy_lines
+        call    build_idt64
+        mov     esi, IDT
+        mov     edi, FRESH_IDT64
+        mov     ecx, 4096 / LINE
+        call    copy_lines
+        call    build_pages
+        mov     esi, PML4
+        mov     edi, FRESH_PAGES
+        mov     ecx, 4 * 4096 / LINE
+        jmp     copy_lines
+
+.macro MOVE at
+        movq    mm0, [esi + \at]
+        movq    [edi + \at], mm0
+.endm
+.macro MOVE_4 at
+        MOVE    \at
+        MOVE    \at + 8
+        MOVE    \at + 16
+        MOVE    \at + 24
+.endm
+# copy_lines: ecx lines of LINE bytes from esi to edi.
+copy_lines:
+        MOVE_4  0
+        MOVE_4  32
+        MOVE_4  64
+        MOVE_4  96
+        add     esi, LINE
+        add     edi, LINE
+        dec     ecx
+        jnz     copy_lines
+        ret
+
+.macro CLEAR_4 at
+        movq    [edi + \at], mm0
+        movq    [edi + \at + 8], mm0
+        movq    [edi + \at + 16], mm0
+        movq    [edi + \at + 24], mm0
+.endm
+# clear_lines: ecx lines of LINE bytes at edi.
+clear_lines:
+        pxor    mm0, mm0
+clear_lines.next:
+        CLEAR_4 0
+        CLEAR_4 32
+        CLEAR_4 64
+        CLEAR_4 96
+        add     edi, LINE
+        dec     ecx
+        jnz     clear_lines.next
+        emms
         ret
 
 build_gdt:

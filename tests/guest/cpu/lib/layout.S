@@ -33,6 +33,12 @@
 .set SCRATCH,        0x70000            # 64 KiB that no one else uses; not cleared
 .set HOME_STACK_TOP, 0x90000
 .set SCRATCH_HIGH,   0x400000           # and 4 MiB more
+# Tables as they are built once, to be copied for each case.
+.set FRESH_GDT,      0xe00000
+.set FRESH_TSS,      0xe01000
+.set FRESH_IDT32,    0xe02000
+.set FRESH_IDT64,    0xe03000
+.set FRESH_PAGES,    0xe04000           # four pages
 .set CURSOR,         0xf00000           # what survives a reset of the machine: fields CU_*
 
 # Selectors. The order from CODE64 on is what SYSCALL, SYSRET, SYSENTER and SYSEXIT ask for.
@@ -143,6 +149,10 @@
 .set TAG_MARK, 2                        # address
 .set TAG_WANT, 3                        # field, mask, value
 .set TAG_MEM,  4                        # address, mask, value
+
+# Copying.
+.set LINE, 128                          # bytes that are copied in straight-line code
+.set TSS_BYTES, 0x300                   # TSS64, TSS32 and TSS32B
 
 # The machine.
 .set COM1, 0x3f8

@@ -1,4 +1,4 @@
-# macros.S -- the words in which subjects are written.
+# macros.S -- the words in which subjects are written (docs/how-to/write-a-conformance-program.md).
 
 # SUBJECT NAME: first line of a subject.
 .macro SUBJECT name

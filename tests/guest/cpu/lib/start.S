@@ -42,6 +42,7 @@ start_flat:
         mov     al, 7
         out     dx, al
         call    build_stubs
+        call    build_fresh
         mov     ebp, CURSOR
         cmp     dword ptr [ebp + CU_MAGIC], CURSOR_MAGIC
         je      after_shutdown
@@ -88,8 +89,8 @@ clear_state:
         mov     ecx, ST_BYTES / 4
         rep     stosd
         mov     edi, EVENTS
-        mov     ecx, EVENT_COUNT * EVENT_BYTES / 4
-        rep     stosd
+        mov     ecx, EVENT_COUNT * EVENT_BYTES / LINE
+        call    clear_lines
         mov     ebp, STATE
         mov     esi, [CURSOR + CU_ROW]
         mov     eax, [esi + 4]
