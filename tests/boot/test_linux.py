@@ -99,6 +99,15 @@ def test_the_boot_parameters_have_the_header_the_map_and_where_all_is(save: Save
         assert areas == list(memory_map(4 * MIB))
 
 
+def test_the_kernel_is_told_of_the_screen_that_there_is(save: Save) -> None:
+    with Machine.from_kernel(save(bzimage()), memory="4M") as made:
+        columns, lines = parameter(made, "B", 0x07), parameter(made, "B", 0x0E)
+        dots = parameter(made, "H", 0x10)
+        assert made.screen.text_screen().characters.shape == (lines, columns) == (25, 80)
+        assert made.screen.size[1] == lines * dots
+        assert (parameter(made, "B", 0x06), parameter(made, "B", 0x0F)) == (3, 1)
+
+
 @pytest.mark.parametrize(("most", "end"), [(0x7FFF_FFFF, 4 * MIB), (3 * MIB - 1, 3 * MIB)])
 def test_the_initrd_is_in_the_last_pages_that_it_may_be_in(
     most: int, end: int, save: Save, tmp_path: Path
