@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.boot.kernels import (
     LOAD_ADDRESS,
@@ -21,10 +23,12 @@ from vectoros import Machine
 from vectoros.board import Reason
 from vectoros.boot import long_mode
 from vectoros.boot.system_service import memory_map
+from vectoros.config import Config
 from vectoros.cpu.bits import Gpr, Seg
 from vectoros.cpu.paging import Access, translate
 from vectoros.cpu.selftest import fast_engine_checks
-from vectoros.errors import UsageError
+from vectoros.errors import UsageError, UserError
+from vectoros.files import HostFile
 from vectoros.layout import HANDOVER
 from vectoros.units import MIB
 
@@ -170,3 +174,25 @@ def test_a_command_line_longer_than_the_kernel_takes_is_refused(save: Save) -> N
 
 def test_the_hand_over_area_has_room_for_all_that_lies_there() -> None:
     assert HANDOVER.last + 1 == long_mode.DIRECTORIES + 4 * 4096
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.integers(0x1F0, 0x270), st.integers(0, 255), max_size=4), st.booleans())
+def test_a_kernel_with_its_header_changed_runs_or_is_refused(
+    changes: dict[int, int], initrd: bool
+) -> None:
+    data = bytearray(bzimage())
+    for offset, value in changes.items():
+        data[offset] = value
+    try:
+        config = Config(
+            memory=4 * MIB,
+            kernel=HostFile("k", bytes(data)),
+            initrd=HostFile("i", b"x" * 5000) if initrd else None,
+            firmware=False,
+        )
+        made = Machine(config)
+    except UserError:
+        return
+    with made:
+        made.run(for_="1us")
