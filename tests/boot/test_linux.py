@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.boot.kernels import (
     LOAD_ADDRESS,
@@ -21,10 +23,12 @@ from vectoros import Machine
 from vectoros.board import Reason
 from vectoros.boot import long_mode
 from vectoros.boot.system_service import memory_map
+from vectoros.config import Config
 from vectoros.cpu.bits import Gpr, Seg
 from vectoros.cpu.paging import Access, translate
 from vectoros.cpu.selftest import fast_engine_checks
-from vectoros.errors import UsageError
+from vectoros.errors import UsageError, UserError
+from vectoros.files import HostFile
 from vectoros.layout import HANDOVER
 from vectoros.units import MIB
 
@@ -99,6 +103,15 @@ def test_the_boot_parameters_have_the_header_the_map_and_where_all_is(save: Save
         assert areas == list(memory_map(4 * MIB))
 
 
+def test_the_kernel_is_told_of_the_screen_that_there_is(save: Save) -> None:
+    with Machine.from_kernel(save(bzimage()), memory="4M") as made:
+        columns, lines = parameter(made, "B", 0x07), parameter(made, "B", 0x0E)
+        dots = parameter(made, "H", 0x10)
+        assert made.screen.text_screen().characters.shape == (lines, columns) == (25, 80)
+        assert made.screen.size[1] == lines * dots
+        assert (parameter(made, "B", 0x06), parameter(made, "B", 0x0F)) == (3, 1)
+
+
 @pytest.mark.parametrize(("most", "end"), [(0x7FFF_FFFF, 4 * MIB), (3 * MIB - 1, 3 * MIB)])
 def test_the_initrd_is_in_the_last_pages_that_it_may_be_in(
     most: int, end: int, save: Save, tmp_path: Path
@@ -161,3 +174,25 @@ def test_a_command_line_longer_than_the_kernel_takes_is_refused(save: Save) -> N
 
 def test_the_hand_over_area_has_room_for_all_that_lies_there() -> None:
     assert HANDOVER.last + 1 == long_mode.DIRECTORIES + 4 * 4096
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.integers(0x1F0, 0x270), st.integers(0, 255), max_size=4), st.booleans())
+def test_a_kernel_with_its_header_changed_runs_or_is_refused(
+    changes: dict[int, int], initrd: bool
+) -> None:
+    data = bytearray(bzimage())
+    for offset, value in changes.items():
+        data[offset] = value
+    try:
+        config = Config(
+            memory=4 * MIB,
+            kernel=HostFile("k", bytes(data)),
+            initrd=HostFile("i", b"x" * 5000) if initrd else None,
+            firmware=False,
+        )
+        made = Machine(config)
+    except UserError:
+        return
+    with made:
+        made.run(for_="1us")

@@ -24,6 +24,12 @@ from vectoros.units import MIB, PAGE_SIZE
 ENTRY_64 = 0x200
 """Offset of the 64-bit entry point in the protected-mode kernel."""
 
+SCREEN = {0x06: 3, 0x07: 80, 0x0E: 25, 0x0F: 1, 0x10: 16}
+"""``screen_info``: video mode 3 with 80 columns and 25 lines, a VGA, 16 dots a character.
+
+That is how the VGA is switched on (devices/vga.py).
+"""
+
 E820_COUNT, E820_TABLE = 0x1E8, 0x2D0
 E820_ENTRY = struct.Struct("<QQI")
 VID_MODE, TYPE_OF_LOADER = 0x1FA, 0x210
@@ -84,6 +90,8 @@ class Linux:
         """Return the page of boot parameters, "zero page" to its friends."""
         page = bytearray(PAGE_SIZE)
         page[HEADER_START : HEADER_START + len(self._header.raw)] = self._header.raw
+        for offset, value in SCREEN.items():
+            page[offset] = value
         struct.pack_into("<H", page, VID_MODE, NORMAL_MODE)
         page[TYPE_OF_LOADER] = UNDEFINED_LOADER
         struct.pack_into("<I", page, CMD_LINE_PTR, long_mode.COMMAND_LINE)
