@@ -90,3 +90,12 @@ def test_an_entry_that_is_not_mapped_leads_to_no_kernel(sector: Sector) -> None:
         machine.run()
         machine.cpu.lstar = LINKED
         assert machine.symbols.parts == ()
+
+
+def test_a_kernel_is_found_though_its_page_tables_are_gone(sector: Sector) -> None:
+    with Machine.from_image(sector("triple_fault"), firmware=False) as machine:
+        machine.run()
+        machine.memory.write(0x80_0000, tables(CODE))
+        machine.memory.write(0x8F_0000, b"far away")
+        machine.cpu.lstar = LINKED
+        assert machine.symbols.address("function_3") == CODE[3][1]

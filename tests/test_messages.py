@@ -42,7 +42,16 @@ def test_a_terminal_gets_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     messages.error("no")
     messages.document("Head\n  body")
     assert "\x1b[31m" in screen.getvalue()
-    assert "\x1b[1mHead\x1b[0m\n  body\n" in screen.getvalue()
+    assert "\x1b[31m\x1b[1mHead\x1b[0m\n  body\n" in screen.getvalue()
+
+
+def test_a_document_has_headings_and_marked_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    messages.document("Head\nCode\n    1 nop\n  > 2 hlt\nBacktrace\n  ? 3\n  -- break --")
+    lines = screen.getvalue().splitlines()
+    assert lines[1:3] == ["\x1b[1mCode\x1b[0m", "    1 nop"]
+    assert lines[3] == "\x1b[33m  > 2 hlt\x1b[0m"
+    assert lines[5:] == ["\x1b[2m  ? 3\x1b[0m", "\x1b[2m  -- break --\x1b[0m"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])

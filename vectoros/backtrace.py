@@ -93,9 +93,9 @@ class Unwinder:
             yield "call", caller
             context = caller
         chained = False
-        while (next_ := self._by_frame_pointer(context)) is not None:
-            kind, context = next_
-            yield next_
+        while (outer := self._by_frame_pointer(context)) is not None:
+            kind, context = outer
+            yield outer
             if kind == "interrupted":
                 return
             chained = True

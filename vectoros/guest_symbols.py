@@ -8,6 +8,7 @@ has the names.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vectoros import symbol_map
@@ -18,7 +19,7 @@ from vectoros.pc import Pc
 from vectoros.symbols import files, kallsyms
 from vectoros.symbols.kallsyms import Kallsyms
 from vectoros.symbols.table import Symbols, Table, Union
-from vectoros.units import MIB
+from vectoros.units import MIB, PAGE_SIZE
 
 ANCHOR = "entry_SYSCALL_64"
 """Where SYSCALL enters Linux (arch/x86/entry/entry_64.S)."""
@@ -27,6 +28,9 @@ UPPER_HALF = 0xFFFF_8000_0000_0000
 
 KERNEL_BELOW, KERNEL_ABOVE = 32 * MIB, 96 * MIB
 """So much of a kernel lies below its entry at most, and so much above: code, then data."""
+
+_UNUSED_PAGES = 16
+"""So many pages of zeros may lie within a kernel's data."""
 
 KASLR_ALIGN = 2 * MIB
 """What a kernel is moved by is a multiple of this (CONFIG_PHYSICAL_ALIGN, at least)."""
@@ -60,22 +64,40 @@ class GuestSymbols:
         """Return the names that a Linux kernel has of itself. To find them takes a second."""
         key = (self._pc.clock.now, self._pc.cpu.regs.lstar)
         if self._found is None or self._found[0] != key:
-            memory = _around(self._pc, self._pc.cpu.regs.lstar)
-            self._found = (key, None if memory is None else kallsyms.find(memory))
+            found = (kallsyms.find(memory) for memory in _candidates(self._pc))
+            self._found = (key, next((kernel for kernel in found if kernel is not None), None))
         return self._found[1]
 
 
-def _around(pc: Pc, entry: int) -> memoryview | None:
-    """Return the memory that a kernel with a system-call entry at ``entry`` can be in."""
-    if entry < UPPER_HALF:
-        return None
-    try:
-        physical = translate(pc.cpu.regs, pc.memory, entry, look=True)
-    except CpuFault:
-        return None
-    low = max(physical - KERNEL_BELOW, 0) & ~7
-    end = min(physical + KERNEL_ABOVE, pc.memory.size)
-    return memoryview(pc.memory.ram.view)[low:end] if low < end else None
+def _candidates(pc: Pc) -> Iterator[memoryview]:
+    """Yield pieces of memory that a kernel may be in, the likely ones first."""
+    regs, memory = pc.cpu.regs, pc.memory
+    inside = [address for address in (regs.lstar, regs.rip) if address >= UPPER_HALF]
+    view = memoryview(memory.ram.view)
+    for address in inside:
+        try:
+            physical = translate(regs, memory, address, look=True)
+        except CpuFault:
+            continue
+        low = max(physical - KERNEL_BELOW, 0) & ~7
+        yield view[low : min(physical + KERNEL_ABOVE, memory.size)]
+    if inside:  # perhaps the page tables are what has gone wrong
+        for first, end in _runs_of_pages(memory.ram.pages_in_use(0, memory.size // PAGE_SIZE)):
+            yield view[first * PAGE_SIZE : end * PAGE_SIZE]
+
+
+def _runs_of_pages(pages: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield first page and end of each run of pages; a few unused ones do not end it."""
+    first = last = None
+    for page in pages:
+        if first is None or last is None:
+            first = page
+        elif page - last > _UNUSED_PAGES:
+            yield first, last + 1
+            first = page
+        last = page
+    if first is not None and last is not None:
+        yield first, last + 1
 
 
 def _of_kernel_file(pc: Pc) -> list[Table]:

@@ -20,6 +20,8 @@ HINT: dict[str, Any] = {"dim": True}
 PROBLEM: dict[str, Any] = {"fg": "yellow"}
 ERROR: dict[str, Any] = {"fg": "red", "bold": True}
 HEADING: dict[str, Any] = {"bold": True}
+_MARKS = {"  > ": PROBLEM, "  ? ": HINT, "  --": HINT, "  $ ": HEADING}
+"""Style of the indented lines of a document, by how they begin."""
 
 
 def coloured(stream: IO[Any] | None) -> bool:
@@ -46,10 +48,17 @@ def error(sentence: str) -> None:
 
 
 def document(text: str) -> None:
-    """Print a report of several lines; those that are not indented are its headings."""
-    for line in text.splitlines():
-        is_heading = line and not line.startswith(" ")
-        put(click.style(line, **HEADING) if is_heading else line)
+    """Print a report of several lines.
+
+    Those that are not indented are its headings, the first one above all. An arrow marks
+    a line to look at; a question mark one that is not certain, and dashes a break.
+    """
+    for number, line in enumerate(text.splitlines()):
+        if line.startswith(" ") or not line:
+            style = _MARKS.get(line[:4], {})
+        else:
+            style = HEADING if number else ERROR
+        put(click.style(line, **style) if style else line)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
