@@ -31,6 +31,9 @@ UC_TCG = 0x300
 TCG_INVALIDATIONS = 0xD8
 """Offset in that context of the number of blocks invalidated so far."""
 
+TCG_PC_START = 0xA650
+"""Offset in that context of the linear address of the instruction translated last."""
+
 TB_CFLAGS, TB_COUNT = 0x18, 0x7FFF
 """Offset of a block's flags, and the bits that limit it to so many instructions, if any."""
 
@@ -262,6 +265,7 @@ def constants() -> dict[str, int]:
         "UC_TCG": UC_TCG,
         "CPU_ENV": CPU_ENV,
         "CPU_MEM_IO_PC": CPU_MEM_IO_PC,
+        "TCG_PC_START": TCG_PC_START,
         "TB_CFLAGS": TB_CFLAGS,
         "TB_COUNT": TB_COUNT,
         "NOWHERE": NOWHERE,
