@@ -81,6 +81,7 @@ class Arena:
         self._map()
         self._vectors()
         self._registers()
+        self._fill()
         machine.cpu.registers_changed()
         self.start: Record = machine.record()
         self.image = np.frombuffer(bytes(machine.memory.ram.view), dtype=np.uint8)
@@ -135,6 +136,13 @@ class Arena:
             regs.sysenter_cs, regs.sysenter_eip = CODE64, COMMON
             regs.sysenter_esp = KERNEL_STACK
         regs.rflags = 2
+
+    def _fill(self) -> None:
+        """Let every page that holds nothing yet be full of HLT: zeros are code, too, and slow."""
+        memory = self.machine.memory
+        for page in range(0, RAM_BYTES, PAGE_SIZE):
+            if not any(memory.read(page, PAGE_SIZE)):
+                memory.write(page, b"\xf4" * PAGE_SIZE)
 
     # -- running -----------------------------------------------------------------------
 

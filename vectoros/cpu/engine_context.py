@@ -77,6 +77,7 @@ class ContextEngine(Engine):
         self._push()
         self._write(api.x86.UC_X86_REG_FPCW, self.regs.fpu_control)
         self._write(api.x86.UC_X86_REG_MXCSR, self.regs.mxcsr)
+        self._pull()  # the copy must have the rounding that they stand for
         self._uc.ctl(api.uc.UC_CTL_TLB_FLUSH, api.uc.UC_CTL_IO_WRITE)
 
     def memory_changed(self, address: int, size: int) -> None:

@@ -28,6 +28,7 @@ from vectoros.cpu.bits import Flag
 from vectoros.cpu.breakpoints import pending
 from vectoros.cpu.core import Stop, Surroundings
 from vectoros.cpu.delivery import Event
+from vectoros.cpu.disasm import whole_instructions
 from vectoros.cpu.engine_traps import Pause, TrapEngine
 from vectoros.cpu.faults import CpuFault, Vector
 from vectoros.cpu.meter import NOWHERE
@@ -212,7 +213,7 @@ class PortableEngine(TrapEngine):
             return
         meter = self._meter
         rest = meter.pc + meter.size - address
-        if size <= rest <= meter.size and self._is_restart(size < rest):
+        if size <= rest <= meter.size and self._is_restart(address, size, size < rest):
             meter.left += rest
             meter.size -= rest
             if self._steps:
@@ -249,13 +250,14 @@ class PortableEngine(TrapEngine):
         self._stop(Pause.REFUSED if meter.left > 0 else Pause.SPENT)
         return False
 
-    def _is_restart(self, shorter: bool) -> bool:
+    def _is_restart(self, address: int, size: int, shorter: bool) -> bool:
         """Whether the block charged last was left because its own store changed it.
 
         Then the store has not happened yet, and Unicorn runs it again as a block of
         one instruction. Repaired, it says so. Else, a jump back into a block leads to a
         longer one, as far as the same end; unless it is in single-step mode or in an
-        interrupt shadow. ``shorter``: this block ends before the one charged last.
+        interrupt shadow, or leads into the middle of an instruction. ``shorter``: this
+        block ends before the one charged last.
         """
         if self._dropped is not None:
             restarts = self._dropped.value >> native.RESTARTS_SHIFT
@@ -264,13 +266,25 @@ class PortableEngine(TrapEngine):
             self._restarts = restarts
             self._pull(inside=True)
         else:
-            if not shorter:
+            if not shorter or not self._is_instruction(address, size):
                 return False
             self._pull(inside=True)
             if self.regs.interrupt_shadow or self.regs._eflags & Flag.TF:
                 return False
         self._repair_flags()
         return True
+
+    def _is_instruction(self, address: int, size: int) -> bool:
+        """Whether the block charged last has an instruction of this size at this address."""
+        self._pull(inside=True)
+        self._repair_flags()
+        meter, regs = self._meter, self.regs
+        try:
+            code = read_linear(regs, self.memory, meter.pc, address + size - meter.pc, look=True)
+        except CpuFault:
+            return False
+        lengths = whole_instructions(code, regs.code_bits)
+        return sum(lengths) == len(code) and lengths[-1] == size
 
     # -- pins and changes from outside ----------------------------------------
 

@@ -1,15 +1,22 @@
-"""Instructions that would end the host's process, or read its memory: refused or repaired.
+"""Instructions that Unicorn 2.1.4 translates wrongly: refused, repaired, or prepared for.
 
-Unicorn 2.1.4 translates what no processor runs, and what comes of it is not bounded
-by the guest. Found by running random bytes (``tests/cpu/test_soup.py``), from ring 3:
+Random bytes found them (``tests/cpu/test_soup.py``), from ring 3:
 
 1. LOCK before an instruction that it does not go with. On BTS, BTR and BTC of a
-   register the code generator aborts. The SDM has #UD (Vol. 2A, "LOCK"). So our
-   function stands between the decoder and the code: where LOCK is not allowed, the
-   decoder reads UD2.
+   register the code generator aborts, and with it the host's process. The SDM has #UD
+   (Vol. 2A, "LOCK"). So our function stands between the decoder and the code: where
+   LOCK is not allowed, the decoder reads UD2.
 2. PCMPESTRI and PCMPESTRM with a length of -2**31: its magnitude is taken for
    negative, and memory of the host is searched. It saturates (Vol. 1, "SSE4.2 String
    and Text Instructions"), if the comparison with the most is unsigned.
+3. Prefixes of AVX, which our CPU does not have, are taken off and what follows runs.
+   It is undefined: the decoder reads UD2.
+4. SETcc, RCL and RCR of an operand in memory compute the lazy arithmetic flags, and if
+   then the access faults, the flags are lost, or not, by where the block of translated
+   code began. So are they behind a LOOPE or LOOPNE that has counted to zero. And
+   CMPXCHG8B takes other flags from what may be any number: a program in ring 3 finds
+   itself with an I/O privilege level of its choice when next it was interrupted. Our
+   function computes them before the instruction.
 
 As in :mod:`vectoros.cpu.repairs`, code is recognised by its bytes before any of it is
 changed.
@@ -20,27 +27,46 @@ from __future__ import annotations
 import ctypes
 import struct
 
-from vectoros.cpu import unicorn_api
-from vectoros.cpu.bits import Hidden
-from vectoros.cpu.host_code import place, slot_behind
+from vectoros.cpu import native, unicorn_api
+from vectoros.cpu.bits import CC_OP_EFLAGS, Flag, Hidden
+from vectoros.cpu.host_code import place, slot_behind, writable
 from vectoros.cpu.registers import OFFSET
 
 ENV_UC = 0x1B58
 """Offset in the register file of the pointer to ``uc_struct``."""
 
-UC_TCG = 0x300
-"""Offset in ``uc_struct`` of the pointer to the code generator's context."""
-
-TCG_PC_START = 0xA650
-"""Offset in that context of the address of the instruction that is being translated."""
+UC_CODE_HOOKS = 0x370
+"""Offset in ``uc_struct`` of the list of hooks that instructions call."""
 
 _DECODER = "gen_intermediate_code_x86_64"
 _LOAD = "cpu_ldub_code_x86_64"
 _LOAD_CALL_AT = -0x103D2
 """Offset from the decoder of its call for an instruction's first byte."""
 
+_BEGIN_AT, _COMPUTE_FLAGS_AT = -0x22060, -0x1A420
+"""Offsets from the decoder of what begins an instruction, and of what computes flags."""
+
+_TABLE_LOAD_AT, _TABLE_LOAD = 0x26, bytes.fromhex("488d3d")
+"""Where the decoder loads the address of its table of functions: ``lea rdi, [rip + n]``."""
+
+_BEGIN_ENTRY = 16
+"""Offset in that table of the address of what begins an instruction."""
+
+_CONTEXT_PC, _CONTEXT_CC_OP, _CONTEXT_CC_DIRTY = 0x10, 0x74, 0x7C
+"""Offsets in the decoder's context: the linear address of the instruction; how the flags
+are to be computed before it; and whether the program must yet be told of that."""
+
+_TCG_CC_OP, _OP_MOVE = 0x9990, 6
+"""Offset in the code generator's context of its name for ``_cc_op``; and the number of its
+operation that stores a constant."""
+
+_EMIT = "tcg_gen_op2_x86_64"
+
+_CC_OP_DYNAMIC = 0
 _LONGEST = 15
-_IS_PREFIX, _IS_REX, _LOCK = 1 << 15, 1 << 14, 0xF0
+_IS_PREFIX, _IS_REX, _IS_VEX = 1 << 15, 1 << 14, 1 << 13
+_CONDITION, _ROTATE, _USES_FLAGS = 1 << 12, 1 << 11, 1 << 10
+_LOCK = 0xF0
 _ANY = 0xFF
 
 _ABOVE, _NOT_ABOVE = 0x47, 0x46
@@ -54,7 +80,7 @@ _SATURATIONS = {
 }  # fmt: skip
 """Where each compares a length with the most there is, and the code there."""
 
-NAMES = (_DECODER, _LOAD, *_SATURATIONS)
+NAMES = (_DECODER, _LOAD, _EMIT, *_SATURATIONS)
 
 
 def lockable() -> tuple[list[int], list[int]]:
@@ -83,6 +109,8 @@ def problem() -> str | None:
         slot_behind(unicorn_api.address_of(_DECODER) + _LOAD_CALL_AT)
     except LookupError as reason:
         return f"this build of unicorn has another decoder: {reason}"
+    if _begin_entry().value != unicorn_api.address_of(_DECODER) + _BEGIN_AT:
+        return "this build of unicorn has another decoder: its table"
     for name, places in _SATURATIONS.items():
         start = unicorn_api.address_of(name)
         for at, code in places:
@@ -95,11 +123,23 @@ def put_up() -> list[tuple[int, bytes]]:
     """Put our function before the decoder; return what else to write, and where."""
     symbols = place("guards.S", _constants, _tables())
     slot_behind(unicorn_api.address_of(_DECODER) + _LOAD_CALL_AT).value = symbols["fetch"]
+    entry = _begin_entry()
+    with writable(ctypes.addressof(entry), ctypes.sizeof(entry)):
+        entry.value = symbols["begin"]
     return [
         (unicorn_api.address_of(name) + at + 2, bytes([_unsigned(code)]))
         for name, places in _SATURATIONS.items()
         for at, code in places
     ]
+
+
+def _begin_entry() -> ctypes.c_uint64:
+    """Return where the decoder keeps the address of what begins an instruction."""
+    load = unicorn_api.address_of(_DECODER) + _TABLE_LOAD_AT
+    if ctypes.string_at(load, len(_TABLE_LOAD)) != _TABLE_LOAD:
+        return ctypes.c_uint64(0)
+    table = load + 7 + ctypes.c_int32.from_address(load + 3).value
+    return ctypes.c_uint64.from_address(table + _BEGIN_ENTRY)
 
 
 def _unsigned(code: str) -> int:
@@ -112,6 +152,13 @@ def _tables() -> bytes:
         one[prefix] = _IS_PREFIX
     for prefix in range(0x40, 0x50):
         one[prefix] = _IS_REX
+    for opcode in (0xC0, 0xC1, 0xD0, 0xD1, 0xD2, 0xD3):
+        one[opcode] = _ROTATE
+    one[0xC4] = one[0xC5] = _IS_VEX
+    one[0xE0] = one[0xE1] = _USES_FLAGS
+    two[0xC7] |= _USES_FLAGS
+    for opcode in range(0x90, 0xA0):
+        two[opcode] = _CONDITION
     return struct.pack("<512H", *one, *two)
 
 
@@ -120,10 +167,29 @@ def _constants(tables: int) -> dict[str, int]:
         "ENV_UC": ENV_UC,
         "ENV_HFLAGS": OFFSET["_hflags"],
         "HF_CS64": Hidden.CS64.value,
-        "UC_TCG": UC_TCG,
-        "TCG_PC_START": TCG_PC_START,
+        "UC_TCG": native.UC_TCG,
+        "TCG_PC_START": native.TCG_PC_START,
         "LOAD_CODE": unicorn_api.address_of(_LOAD),
+        "UC_CODE_HOOKS": UC_CODE_HOOKS,
+        "CPU_ENV": native.CPU_ENV,
+        "CONTEXT_PC": _CONTEXT_PC,
+        "CONTEXT_CC_OP": _CONTEXT_CC_OP,
+        "CONTEXT_CC_DIRTY": _CONTEXT_CC_DIRTY,
+        "CC_OP_DYNAMIC": _CC_OP_DYNAMIC,
+        "CC_OP_EFLAGS": CC_OP_EFLAGS,
+        "TCG_CC_OP": _TCG_CC_OP,
+        "OP_MOVE": _OP_MOVE,
+        "EMIT": unicorn_api.address_of(_EMIT),
+        "BEGIN": unicorn_api.address_of(_DECODER) + _BEGIN_AT,
+        "COMPUTE_FLAGS": unicorn_api.address_of(_DECODER) + _COMPUTE_FLAGS_AT,
         "LONGEST": _LONGEST,
+        "CONDITION": _CONDITION,
+        "ROTATE": _ROTATE,
+        "USES_FLAGS": _USES_FLAGS,
+        "IS_VEX": _IS_VEX,
+        "HF_PE": Hidden.PE.value,
+        "ENV_EFLAGS": OFFSET["_eflags"],
+        "FLAG_VM_BIT": Flag.VM.bit_length() - 1,
         "IS_PREFIX": _IS_PREFIX,
         "IS_REX": _IS_REX,
         "LOCK": _LOCK,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -66,6 +67,18 @@ def protect(address: int, size: int, protection: int) -> None:
     libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     if libc.mprotect(address, size, protection) != 0:
         raise OSError(ctypes.get_errno(), "this host refuses to change the protection of code")
+
+
+@contextmanager
+def writable(address: int, size: int) -> Iterator[None]:
+    """Make read-only data writable for a while."""
+    first = address & -mmap.PAGESIZE
+    pages = (address + size - first + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
+    protect(first, pages, mmap.PROT_READ | mmap.PROT_WRITE)
+    try:
+        yield
+    finally:
+        protect(first, pages, mmap.PROT_READ)
 
 
 def place(source: str, constants: Callable[[int], dict[str, int]], data: bytes) -> dict[str, int]:

@@ -187,7 +187,13 @@ first:
         test    rcx, rcx
         jz      refund
         cmp     r9, [r12 + ENV_NEXT_RIP]        # a block's own faults find RIP at its start
-        jne     refund
+        jne     refund                          # but those of a RET far, which look ahead
+        mov     r8, [rbp + ST_UC]
+        mov     r8, [r8 + UC_TCG]
+        mov     rdx, [r12 + ENV_CR2]
+        sub     rdx, [r8 + TCG_PC_START]        # of the instruction translated last
+        cmp     rdx, 15
+        ja      refund                          # it has no byte there
 fetch:
         cmp     dword ptr [rbp + ST_CAREFUL], 0
         jne     careful_fetch

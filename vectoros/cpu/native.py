@@ -45,6 +45,9 @@ TCG_INVALIDATIONS = 0xD8
 RESTARTS_SHIFT = 48
 """In the bits of it from here on, repairs.S counts instructions that began anew."""
 
+TCG_PC_START = 0xA650
+"""Offset in that context of the linear address of the instruction translated last."""
+
 NO_FLAGS = 0xFFFF_FFFF
 """In place of a block's flags: those that it has by default."""
 
@@ -309,6 +312,8 @@ def constants() -> dict[str, int]:
         "UC_CPU": UC_CPU,
         "CPU_ENV": CPU_ENV,
         "CPU_MEM_IO_PC": CPU_MEM_IO_PC,
+        "UC_TCG": UC_TCG,
+        "TCG_PC_START": TCG_PC_START,
         "RESTARTS_SHIFT": RESTARTS_SHIFT,
         "CPU_CFLAGS_NEXT_TB": CPU_CFLAGS_NEXT_TB,
         "CPU_INTERRUPT_REQUEST": CPU_INTERRUPT_REQUEST,
