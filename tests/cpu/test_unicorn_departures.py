@@ -17,10 +17,6 @@ from vectoros.cpu.core import Stop
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 
 INVALID = {
-    "f0 8b 06": "lock mov eax, [rsi]",
-    "f0 0f a3 06": "lock bt [rsi], eax",
-    "f0 84 06": "lock test [rsi], al",
-    "f0 d1 06": "lock rol dword ptr [rsi], 1",
     "66 0f 12 c1": "movlpd xmm0, xmm1",
     "66 0f 16 c1": "movhpd xmm0, xmm1",
     "0f 50 06": "movmskps eax, [rsi]",

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from vectoros.boot import long_mode
+from vectoros.boot import acpi, long_mode
 from vectoros.cpu.bits import Gpr
 from vectoros.elf import (
     MAX_HEADERS,
@@ -88,6 +88,7 @@ class ElfImage:
                 f"--memory: {self._name} ends at {end:#x}: it needs {-(-end // MIB)}M or more, "
                 f"and has {memory.size // MIB}M"
             )
+        acpi.place(memory)
         for load in self._loads:
             memory.write(load.address, bytes(load.data))
             memory.clear(load.address + len(load.data), load.size - len(load.data))

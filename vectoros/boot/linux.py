@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from vectoros.boot import long_mode
+from vectoros.boot import acpi, long_mode
 from vectoros.boot.linux_header import HEADER_START, read_header
 from vectoros.boot.system_service import memory_map
 from vectoros.cpu.bits import Gpr
@@ -32,6 +32,7 @@ That is how the VGA is switched on (devices/vga.py).
 
 E820_COUNT, E820_TABLE = 0x1E8, 0x2D0
 E820_ENTRY = struct.Struct("<QQI")
+ACPI_RSDP_ADDR = 0x70
 VID_MODE, TYPE_OF_LOADER = 0x1FA, 0x210
 RAMDISK, CMD_LINE_PTR = 0x218, 0x228
 """Offsets in the boot parameters. ``ramdisk_size`` is behind ``ramdisk_image``."""
@@ -65,7 +66,8 @@ class Linux:
         initrd_at = self._place_of_initrd(memory.size)
         memory.write(header.pref_address, bytes(header.kernel))
         memory.write(initrd_at, self._initrd)
-        parameters = self._boot_parameters(memory_map(memory.size), initrd_at)
+        rsdp = acpi.place(memory)
+        parameters = self._boot_parameters(memory_map(memory.size), initrd_at, rsdp)
         memory.write(long_mode.PARAMETERS, parameters)
         long_mode.enter(pc, header.pref_address + ENTRY_64, self._command_line)
         pc.cpu.regs.gpr[Gpr.RSI] = long_mode.PARAMETERS
@@ -86,13 +88,16 @@ class Linux:
             )
         return start
 
-    def _boot_parameters(self, areas: Iterable[tuple[int, int, int]], initrd_at: int) -> bytes:
+    def _boot_parameters(
+        self, areas: Iterable[tuple[int, int, int]], initrd_at: int, rsdp: int
+    ) -> bytes:
         """Return the page of boot parameters, "zero page" to its friends."""
         page = bytearray(PAGE_SIZE)
         page[HEADER_START : HEADER_START + len(self._header.raw)] = self._header.raw
         for offset, value in SCREEN.items():
             page[offset] = value
         struct.pack_into("<H", page, VID_MODE, NORMAL_MODE)
+        struct.pack_into("<Q", page, ACPI_RSDP_ADDR, rsdp)
         page[TYPE_OF_LOADER] = UNDEFINED_LOADER
         struct.pack_into("<I", page, CMD_LINE_PTR, long_mode.COMMAND_LINE)
         size = len(self._initrd)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+from vectoros.boot import acpi
 from vectoros.boot.multiboot_header import Kernel, MultibootError, read
 from vectoros.boot.system_service import memory_map
 from vectoros.cpu.bits import CR0_ET, CR0_PE, Gpr, Seg
@@ -97,6 +98,7 @@ class Multiboot:
             memory.clear(piece.address + piece.file_size, piece.memory_size - piece.file_size)
         for start, module in [*modules, (at, info)]:
             memory.write(start, module)
+        acpi.place(memory)
         self._set_registers(pc, at)
 
     def _check_room(self, start: int, end: int, ram: int) -> None:
