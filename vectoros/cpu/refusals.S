@@ -223,10 +223,111 @@ xsetbv_goes_on:
         mov     rax, XSETBV_GOES_ON
         jmp     rax
 
+# LTR. rdi register file, esi the selector.
+ltr:
+        test    esi, 0xfffc
+        jz      refused
+        push    r15
+        mov     eax, esi
+        mov     r15, rdi
+        push    r14
+        push    r13
+        push    r12
+        movzx   r12d, si
+        mov     rcx, LTR_GOES_ON
+        jmp     rcx
+
+# SYSRET. rdi register file, esi 2 if it goes to 64-bit code.
+sysret:
+        test    dword ptr [rdi + ENV_HFLAGS], HF_CS64
+        jz      undefined
+        test    dword ptr [rdi + ENV_EFER], EFER_SCE
+        jz      undefined
+        cmp     esi, 2
+        jne     sysret_goes_on
+        mov     rax, [rdi + ENV_RCX]
+        sar     rax, 47
+        add     rax, 1
+        shr     rax, 1
+        jnz     refused
+sysret_goes_on:
+        push    rbp
+        mov     rbp, rdi
+        mov     rax, SYSRET_GOES_ON
+        jmp     rax
+
+# SYSEXIT. rdi register file, esi 2 if it goes to 64-bit code.
+sysexit:
+        test    dword ptr [rdi + ENV_SYSENTER_CS], 0xfffc
+        jz      refused
+        test    dword ptr [rdi + ENV_HFLAGS], HF_CPL
+        jnz     refused
+        mov     rax, [rdi + ENV_RCX]
+        mov     rcx, [rdi + ENV_RDX]
+        cmp     esi, 2
+        je      sysexit_wide
+        mov     eax, eax
+        mov     ecx, ecx
+        mov     [rdi + ENV_RCX], rax
+        mov     [rdi + ENV_RDX], rcx
+sysexit_wide:
+        sar     rax, 47
+        add     rax, 1
+        shr     rax, 1
+        jnz     refused
+        sar     rcx, 47
+        add     rcx, 1
+        shr     rcx, 1
+        jnz     refused
+        push    rbp
+        mov     eax, [rdi + ENV_HFLAGS]
+        mov     rbp, rdi
+        mov     edx, [rdi + ENV_SYSENTER_CS]
+        mov     rcx, SYSEXIT_GOES_ON
+        jmp     rcx
+
+# IRET outside of real mode. rdi register file, esi 2 if it is IRETQ, edx the next EIP.
+iret:
+        cmp     esi, 2
+        jne     iret_goes_on
+        test    dword ptr [rdi + ENV_HFLAGS], HF_CS64
+        jz      iret_goes_on
+        test    dword ptr [rdi + ENV_EFLAGS], FLAG_NT
+        jnz     iret_goes_on            # to #GP(0)
+        push    rdi
+        push    rsi
+        push    rdx
+        mov     rsi, [rdi + ENV_RSP]
+        mov     rdx, [rsp + 24]         # the block's code that called, should it fault
+        mov     rax, LOAD_QUAD
+        call    rax
+        pop     rdx
+        pop     rsi
+        pop     rdi
+        sar     rax, 47
+        add     rax, 1
+        shr     rax, 1
+        jnz     refused
+iret_goes_on:
+        push    r15
+        push    r14
+        push    r13
+        push    r12
+        push    rbp
+        mov     rbp, rdi
+        push    rbx
+        sub     rsp, 24
+        mov     rcx, IRET_GOES_ON
+        jmp     rcx
+
+undefined:
+        mov     esi, 6                  # #UD
+        jmp     raise
 refused:
+        mov     esi, 13                 # #GP(0)
+raise:
         push    rax                     # aligns the stack
         mov     rcx, [rsp + 8]          # the block's code that called: tells RIP
         xor     edx, edx
-        mov     esi, 13                 # #GP(0)
         mov     rax, RAISE
         call    rax                     # does not return

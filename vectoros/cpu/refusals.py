@@ -8,7 +8,10 @@
 2. RDMSR and WRMSR of a register that is not there, and values that a register cannot
    have, raise #GP(0) (:mod:`vectoros.cpu.msrs`). Unicorn reads zero, and drops writes.
    RDMSR of the time-stamp counter tells what RDTSC does; Unicorn reads zero.
-3. A VEX prefix raises #UD: there is no AVX, no FMA and no BMI. Unicorn runs
+3. LTR with a null selector raises #GP(0), as do IRETQ, SYSRET and SYSEXIT to an address
+   that is not canonical and SYSEXIT with any null selector in IA32_SYSENTER_CS. SYSRET outside
+   of 64-bit mode raises #UD. SYSEXIT to 32-bit code takes 32 bits of ECX and EDX.
+4. A VEX prefix raises #UD: there is no AVX, no FMA and no BMI. Unicorn runs
    the instruction as its SSE form.
 
 Sources: Intel SDM Vol. 2, the instructions' exceptions; Vol. 3A, "Control Registers".
@@ -35,6 +38,7 @@ from vectoros.cpu.bits import (
     EFER_LME,
     EFER_NXE,
     EFER_SCE,
+    Flag,
     Gpr,
     Hidden,
     Seg,
@@ -50,6 +54,10 @@ _BEGINNINGS = {
     "rdmsr": ("helper_rdmsr_x86_64", "53 488b4c2408 4889fb 31d2 be7c000000"),
     "wrmsr": ("helper_wrmsr_x86_64", "55 488b4c2408 4889fd ba01000000 be7c000000"),
     "xsetbv": ("helper_xsetbv_x86_64", "55 4889fd 53 4883ec18 f687ca01000004"),
+    "ltr": ("helper_ltr_x86_64", "4157 89f0 4989ff 4156 4155 4154 440fb7e6"),
+    "sysret": ("helper_sysret_x86_64", "55 4889fd f6875002000001 0f84b5020000"),
+    "iret": ("helper_iret_protected_x86_64", "4157 4156 4155 4154 55 4889fd 53 4883ec18"),
+    "sysexit": ("helper_sysexit_x86_64", "55 8b87b0000000 4889fd 8b97c0120000"),
 }
 """Our routine -> what it comes before: an exported routine, and the bytes it begins with."""
 
@@ -115,7 +123,7 @@ def refuse() -> str | None:
     """Put it in place, once a process; return why it cannot be done here, or None if it is."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
-    names = [_GENERATOR, _RAISE, _RDTSC, *(name for name, _ in _BEGINNINGS.values())]
+    names = [_GENERATOR, *_CALLED.values(), *(name for name, _ in _BEGINNINGS.values())]
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
@@ -135,7 +143,11 @@ def refuse() -> str | None:
     return None
 
 
-_RAISE, _RDTSC = "raise_exception_err_ra_x86_64", "helper_rdtsc_x86_64"
+_CALLED = {
+    "RAISE": "raise_exception_err_ra_x86_64",
+    "RDTSC": "helper_rdtsc_x86_64",
+    "LOAD_QUAD": "cpu_ldq_data_ra_x86_64",
+}
 
 
 def _assembled() -> dict[str, int]:
@@ -155,6 +167,9 @@ def _constants(rules_at: int, rules_end: int) -> dict[str, int]:
         **{rule.name: rule.value for rule in Rule},
         "EFER_LME": EFER_LME,
         "EFER_LMA": EFER_LMA,
+        "EFER_SCE": EFER_SCE,
+        "HF_CPL": Hidden.CPL.value,
+        "FLAG_NT": Flag.NT.value,
         "HF_CS64": Hidden.CS64.value,
         "CR0_NW": _CR0_NW,
         "CR0_CD": _CR0_CD,
@@ -167,8 +182,7 @@ def _constants(rules_at: int, rules_end: int) -> dict[str, int]:
         "SVM_MSR": _SVM_MSR,
         "RULES": rules_at,
         "RULES_END": rules_end,
-        "RAISE": unicorn_api.address_of(_RAISE),
-        "RDTSC": unicorn_api.address_of(_RDTSC),
+        **{name: unicorn_api.address_of(symbol) for name, symbol in _CALLED.items()},
         **{
             f"{routine.upper()}_GOES_ON": unicorn_api.address_of(name) + len(bytes.fromhex(code))
             for routine, (name, code) in _BEGINNINGS.items()
@@ -182,7 +196,12 @@ def _offsets() -> dict[str, int]:
     flags: int = getattr(Segment, "flags").offset  # noqa: B009  mypy takes it for the value
     return names | {
         "ENV_HFLAGS": OFFSET["_hflags"],
+        "ENV_EFLAGS": OFFSET["_eflags"],
+        "ENV_SYSENTER_CS": OFFSET["sysenter_cs"],
         "ENV_CS_FLAGS": OFFSET["segs"] + Seg.CS * ctypes.sizeof(Segment) + flags,
         "ENV_TR_FLAGS": OFFSET["tr"] + flags,
-        **{f"ENV_{gpr.name}": OFFSET["gpr"] + 8 * gpr for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX)},
+        **{
+            f"ENV_{gpr.name}": OFFSET["gpr"] + 8 * gpr
+            for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX, Gpr.RSP)
+        },
     }

@@ -33,7 +33,7 @@ TSS_NONE = DESC_P | SystemType.TSS_AVAILABLE << 8
 def require_task(regs: Registers) -> None:
     """Make sure that a delivery finds a TSS in TR, if only one of no size.
 
-    LTR with a null selector, which hardware refuses, empties TR on Unicorn 2.1.4, and
+    LTR with a null selector empties TR on Unicorn 2.1.4, where refusals.py is not at work, and
     a delivery that wants a stack from it then ends the host's process. From a TSS of
     no size it gets #TS. The fast engine does the same (``native.S``).
     """

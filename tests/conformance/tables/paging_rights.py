@@ -1,7 +1,7 @@
 """Page-fault matrix of long mode; see ``paging_rights.S``.
 
-The CPU has 40 bits of physical address, 1 GiB pages, no SMEP, SMAP or protection keys
-(``vectoros/cpu/cpuid.py``).
+The CPU has 40 bits of physical address, 1 GiB pages and SMEP, but neither SMAP nor
+protection keys (``vectoros/cpu/cpuid.py``).
 """
 
 from __future__ import annotations

@@ -229,3 +229,25 @@ CASE32 wrap
         mov     ecx, [ebx]
 WANT_BITS RAX, 0xffff, 0x2211
 WANT_BITS RCX, 0xffffffff, 0x03ff2211
+
+# SMEP: a supervisor does not fetch from the user's pages, and the error code has I/D by it alone.
+.set CR4_SMEP, 1 << 20
+CASE32 smep.user
+        call    build_legacy
+        and     dword ptr [T_DIR], ~4
+        ON CR4_SMEP
+        DO_FETCH
+        WANT_FETCH_FAULT 0x11
+CASE32 smep.missing
+        call    build_legacy
+        and     dword ptr [T_DIR], ~4
+        mov     dword ptr [T_PTE], 0
+        ON CR4_SMEP
+        DO_FETCH
+        WANT_FETCH_FAULT 0x10
+CASE32 smep.supervisor
+        call    build_legacy
+        and     dword ptr [T_DIR], ~4
+        and     dword ptr [T_PTE], ~4
+        ON CR4_SMEP
+        DO_FETCH

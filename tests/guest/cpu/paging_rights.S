@@ -82,3 +82,63 @@ WANT ERROR, \error
 WANT IP, LINEAR + T_CODE
 WANT CR2, LINEAR + T_CODE
 .endm
+
+# SMEP: a supervisor does not fetch from a page that is the user's at all levels. All that the case
+# itself needs becomes the supervisor's, in PML4. The error code has I/D, by SMEP alone, too.
+.macro SMEP_CASE name
+CASE64 smep.\name
+        call    build_tree
+        mov     eax, PML4
+        and     dword ptr [rax], ~4
+        mov     rax, cr4
+        bts     eax, 20
+        mov     cr4, rax
+.endm
+SMEP_CASE user
+        DO_FETCH
+        WANT_FETCH_FAULT 0x11
+SMEP_CASE user.large
+        CHANGE T_PDE, 0xfff, 0x400000 | 0x80
+        DO_FETCH
+        WANT_FETCH_FAULT 0x11
+SMEP_CASE user.nxe_off
+        CLEAR_NXE
+        DO_FETCH
+        WANT_FETCH_FAULT 0x11
+SMEP_CASE user.wp_off
+        CLEAR_WP
+        DO_FETCH
+        WANT_FETCH_FAULT 0x11
+SMEP_CASE missing.nxe_off
+        CLEAR_NXE
+        CHANGE T_PTE, ~1, 0
+        DO_FETCH
+        WANT_FETCH_FAULT 0x10
+SMEP_CASE supervisor.pml4e
+        CHANGE T_PML4E, ~4, 0
+        DO_FETCH
+SMEP_CASE supervisor.pte
+        CHANGE T_PTE, ~4, 0
+        DO_FETCH
+SMEP_CASE supervisor.nx
+        CHANGE T_PTE, ~4, 1 << 63
+        DO_FETCH
+        WANT_FETCH_FAULT 0x11
+SMEP_CASE read
+        DO_READ
+SMEP_CASE write
+        DO_WRITE
+CASE64 smep.switched                    # a translation that was used while SMEP was clear
+        call    build_tree
+        mov     eax, PML4
+        and     dword ptr [rax], ~4
+        mov     rax, cr3
+        mov     cr3, rax
+        mov     rbx, LINEAR + T_CODE
+        mov     word ptr [rbx], 0x90c3
+        call    rbx
+        mov     rax, cr4
+        bts     eax, 20
+        mov     cr4, rax
+        DO_FETCH
+        WANT_FETCH_FAULT 0x11
