@@ -17,7 +17,7 @@ from vectoros.elf_symbols import SectionFlags, SymbolType
 from vectoros.errors import BadFileError
 from vectoros.files import read_bytes
 from vectoros.symbol_map import SYSTEM_PROGRAMS, SymbolMap
-from vectoros.symbols import lines, system_map
+from vectoros.symbols import system_map
 from vectoros.symbols.table import Name, Table
 
 ELF_MAGIC = IDENT[:4]
@@ -102,6 +102,9 @@ def _names(data: bytes) -> Iterator[Name]:
 
 def _lines(data: bytes) -> Callable[[int], str]:
     """Return what tells file and line of an address in an ELF file that was read before."""
+    # Loaded here: `vectoros boot --help` parses the name of a file, and needs no numpy.
+    from vectoros.symbols import lines
+
     parts = {section.name: section for section in elf_symbols.sections(data)}
     found = [
         data[parts[name].offset : parts[name].offset + parts[name].size] if name in parts else b""
