@@ -15,7 +15,7 @@ from vectoros.assembler import assemble
 from vectoros.backtrace import MAX_FRAMES, Frame, Unwinder
 from vectoros.cpu.bits import Gpr
 from vectoros.layout import BOOT_SECTOR
-from vectoros.symbols.table import Name, Table
+from vectoros.symbols.table import NONE, Name, Table
 from vectoros.units import MIB
 
 Sector = Callable[[str], Path]
@@ -89,6 +89,23 @@ def test_a_function_that_has_just_been_entered_has_its_caller(sector: Sector) ->
             found = Unwinder(machine.pc, table).frames()
             assert [kind for kind, *_ in told(found)] == ["rip", "call", "call"]
             assert [place for _, place, _ in told(found)] == ["inner", "outer", "protected"]
+
+
+def test_a_function_without_a_frame_has_its_caller_if_it_has_a_name(sector: Sector) -> None:
+    code = bytes(16) + b"\xe8\x0b\0\0\0\x90" + bytes(10) + b"\x90" * 32  # CALL leaf
+    base = 0x8000
+    with Machine.from_image(sector("frames32"), firmware=False) as machine:
+        machine.run(for_="1ms")
+        machine.memory.write(base, code)
+        back, leaf = base + 21, base + 32
+        machine.cpu.rip, machine.cpu.gpr[Gpr.RSP], machine.cpu.gpr[Gpr.RBP] = leaf + 20, 0x5F00, 0
+        machine.memory.write(0x5F00, back.to_bytes(4, "little") + bytes(64))
+        names = Table([Name(base, "caller"), Name(leaf, "leaf")], "a test")
+        for symbols, kind in ((names, "call"), (NONE, "guess")):
+            found = Unwinder(machine.pc, symbols).frames()
+            assert [(frame.kind, frame.address) for frame in found[1:2]] == [
+                (kind, f"0008:{back:08x}")
+            ]
 
 
 def test_a_chain_that_leads_in_a_circle_ends(sector: Sector) -> None:

@@ -113,7 +113,10 @@ class Unwinder:
             step = orc.step(step[1], exact=False)
 
     def _caller_before_prologue(self, context: Context) -> Context | None:
-        """Return the caller of a function that has not yet set up its frame."""
+        """Return the caller of a function that has not yet set up its frame, or never will.
+
+        Its CALL leads to the entry of this function, which is near, or known by name.
+        """
         word = context.word
         saved = self._view.word(context.sp, word)
         pushed = saved is not None and context.bp == context.stack_base + saved
@@ -122,7 +125,12 @@ class Unwinder:
         if back is None:
             return None
         target = self._view.call_target(context.code_base + back, context.bits)
-        if target is None or not pushed <= context.linear - target <= _PROLOGUE_BYTES:
+        if target is None:
+            return None
+        place = self._symbols.find(context.linear, context.ring)
+        inside = context.linear - target
+        known = not pushed and place is not None and place.offset == inside
+        if not known and not pushed <= inside <= _PROLOGUE_BYTES:
             return None
         return replace(context, ip=back, sp=at + word)
 

@@ -8,7 +8,7 @@ the code runs: ``vmlinux@+0x1f000000``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vectoros import elf_symbols, symbol_map
@@ -46,15 +46,17 @@ def load(path: Path, offset: int = 0) -> Table:
     """Return the symbols of the file at ``path``; raise :class:`BadFileError` if it has none."""
     data = read_bytes(path)
     where = str(path)
+    known = None
     if data.startswith(ELF_MAGIC):
         names = _of_elf(path, data)
+        known = _lines(data)
         if not names:
             raise BadFileError(path, "has no symbols: it was stripped")
     elif data.startswith(symbol_map.HEAD.encode()):
         return of_map(symbol_map.load(path), where, offset)
     else:
         names = _of_system_map(path, data)
-    table = Table(names, where)
+    table = Table(names, where, lines=known)
     return table.moved(offset) if offset else table
 
 
@@ -75,7 +77,7 @@ def of_program(path: Path) -> Table | None:
     if not data.startswith(ELF_MAGIC):
         return None
     names = _of_elf(path, data)
-    return Table(names, str(path)) if names else None
+    return Table(names, str(path), lines=_lines(data)) if names else None
 
 
 def _of_elf(path: Path, data: bytes) -> list[Name]:
@@ -96,6 +98,19 @@ def _names(data: bytes) -> Iterator[Name]:
         if sections[symbol.section].flags & SectionFlags.ALLOC:
             local = symbol.info >> _BINDING_SHIFT != _GLOBAL
             yield Name(symbol.value, symbol.name, symbol.size, rank=2 * rank + local)
+
+
+def _lines(data: bytes) -> Callable[[int], str]:
+    """Return what tells file and line of an address in an ELF file that was read before."""
+    # Loaded here: `vectoros boot --help` parses the name of a file, and needs no numpy.
+    from vectoros.symbols import lines
+
+    parts = {section.name: section for section in elf_symbols.sections(data)}
+    found = [
+        data[parts[name].offset : parts[name].offset + parts[name].size] if name in parts else b""
+        for name in (".debug_line", ".debug_line_str", ".debug_str")
+    ]
+    return lines.read(*found).find
 
 
 def _of_system_map(path: Path, data: bytes) -> list[Name]:

@@ -8,7 +8,7 @@ to end before, or begins further away than any function or table is long.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Place:
     size: int = 0
     """Of what the name stands for, in bytes; 0 if unknown."""
     source: str = ""
-    """File and line where the name is defined, if known."""
+    """File and line of the code, or else of the name, if known."""
 
     @property
     def short(self) -> str:
@@ -85,14 +85,17 @@ class Table:
         *,
         offset: int = 0,
         any_ring: bool = True,
+        lines: Callable[[int], str] | None = None,
     ) -> None:
         """Hold ``names``, each ``offset`` above where its row says.
 
-        With ``any_ring`` off they are names for ring 0 only.
+        With ``any_ring`` off they are names for ring 0 only. ``lines`` knows file and
+        line of an address, or returns nothing.
         """
         self.source = source
         self._any_ring = any_ring
         self._offset = offset
+        self._lines = lines
         self._names = sorted(names, key=lambda name: (name.address, name.rank, name.name))
         self._starts = [name.address for name in self._names]
 
@@ -112,7 +115,8 @@ class Table:
         if inside - start >= reach:
             return None
         size = name.size or (behind if behind <= MAX_REACH else 0)
-        return Place(name.name, inside - start, size, name.source)
+        line = self._lines(inside) if self._lines is not None else ""
+        return Place(name.name, inside - start, size, line or name.source)
 
     def address(self, name: str) -> int | None:
         """See :class:`Symbols`."""
@@ -122,7 +126,13 @@ class Table:
     def moved(self, offset: int) -> Table:
         """Return the same symbols, ``offset`` higher: code was not loaded where it was linked."""
         where = f"{self.source}, moved by {offset:+#x}"
-        return Table(self._names, where, offset=self._offset + offset, any_ring=self._any_ring)
+        return Table(
+            self._names,
+            where,
+            offset=self._offset + offset,
+            any_ring=self._any_ring,
+            lines=self._lines,
+        )
 
     def __len__(self) -> int:
         """See :class:`Symbols`."""
