@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vectoros import symbol_map
 from vectoros.cpu.faults import CpuFault
 from vectoros.cpu.paging import translate
 from vectoros.errors import UserError
 from vectoros.pc import Pc
-from vectoros.symbols import files, kallsyms
-from vectoros.symbols.kallsyms import Kallsyms
+from vectoros.symbols import files
 from vectoros.symbols.table import Symbols, Table, Union
 from vectoros.units import MIB, PAGE_SIZE
+
+if TYPE_CHECKING:
+    from vectoros.symbols.kallsyms import Kallsyms
 
 ANCHOR = "entry_SYSCALL_64"
 """Where SYSCALL enters Linux (arch/x86/entry/entry_64.S)."""
@@ -64,6 +67,8 @@ class GuestSymbols:
         """Return the names that a Linux kernel has of itself. To find them takes a second."""
         key = (self._pc.clock.now, self._pc.cpu.regs.lstar)
         if self._found is None or self._found[0] != key:
+            from vectoros.symbols import kallsyms  # loads numpy, which a boot does without
+
             found = (kallsyms.find(memory) for memory in _candidates(self._pc))
             self._found = (key, next((kernel for kernel in found if kernel is not None), None))
         return self._found[1]
@@ -102,7 +107,7 @@ def _runs_of_pages(pages: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _of_kernel_file(pc: Pc) -> list[Table]:
     """Return the symbols of the ELF file that the machine started with, if it did and has any."""
-    kernel = getattr(pc.config, "kernel", None)
+    kernel = pc.config.kernel
     if kernel is None:
         return []
     try:

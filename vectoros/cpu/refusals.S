@@ -35,8 +35,10 @@ wide:
         jz      refused
         test    dword ptr [rdi + ENV_CS_FLAGS], DESC_L
         jnz     refused
-        test    dword ptr [rdi + ENV_TR_FLAGS], TSS_32
-        jz      refused
+        mov     eax, [rdi + ENV_TR_FLAGS]
+        and     eax, DESC_P | TSS_32
+        cmp     eax, DESC_P                             # a 16-bit TSS; or, not ours, none
+        je      refused
         jmp     caches
 paging_off:
         test    dword ptr [rdi + ENV_CR0], CR0_PG
@@ -67,7 +69,10 @@ write_cr4:
         mov     rax, rdx
         shr     rax, 32
         jnz     refused
-        test    edx, CR4_RESERVED
+        mov     eax, [rdi + ENV_CR4]    # no bit of it is reserved that is set; but another
+        not     eax                     # program's Unicorn has more features than our CPU
+        and     eax, edx
+        test    eax, CR4_RESERVED
         jnz     refused
         test    edx, CR4_PAE
         jnz     write_cr_goes_on
