@@ -104,7 +104,16 @@ def test_reboot_starts_the_same_kernel_again(linux: Machine) -> None:
     linux.serial.send("reboot -f\n")
     linux.serial.expect("Restarting system", timeout="2s")
     linux.serial.expect("Linux version 6", timeout="2s")
-    assert linux.pc.board.resets >= 1
+    linux.serial.expect(re.escape(PROMPT), timeout="5s")
+    linux.run(for_="10ms")
+    assert answer(linux, "echo again") == "again\n"
+
+
+def test_the_hardware_clock_tells_the_time_and_can_be_set(linux: Machine) -> None:
+    year = "busybox hwclock -ru | busybox awk '{print $5, $4}'"
+    assert answer(linux, year, timeout="4s").startswith("2026 00:00:0")
+    answer(linux, "busybox date -us '2031-05-06 07:08:09'; busybox hwclock -wu", timeout="4s")
+    assert answer(linux, year, timeout="4s").startswith("2031 07:08:")
 
 
 def test_halt_leaves_a_machine_that_nothing_can_wake(linux: Machine) -> None:
