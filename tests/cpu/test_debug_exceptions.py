@@ -338,7 +338,7 @@ def test_an_interrupt_waits_for_a_trap_that_mov_ss_holds_back_across_a_snapshot(
                 machine = machine.successor(resumed)
             machine.cpu.set_intr(True)
             assert logged(machine) == [(1, 3, False)]
-            assert machine.world.log[0][-1] > 3
+            assert [kind for kind, *_ in machine.world.log] == ["acknowledge"]
             machines.append(machine)
     views = [machine.view() for machine in machines]
     assert all(view == views[0] for view in views)
