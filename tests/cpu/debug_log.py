@@ -122,7 +122,9 @@ def events(machine: Machine) -> list[tuple[int, int, bool]]:
     size = struct.unpack("<Q", machine.memory.read(LOG, 8))[0]
     base = 0 if machine.mode in ("real", "protected16") else CODE
     lines = struct.iter_unpack("<3Q", machine.memory.read(LOG + 8, size))
-    return [(dr6 & 0xF00F, rip - base, bool(flags & Flag.RF)) for dr6, rip, flags in lines]
+    return [
+        (dr6 & 0xF00F, (rip - base) % (1 << 64), bool(flags & Flag.RF)) for dr6, rip, flags in lines
+    ]
 
 
 def execute(number: int) -> int:
