@@ -7,9 +7,11 @@
    Unicorn reads it as zero.
 2. RDMSR and WRMSR of a register that is not there, and values that a register cannot
    have, raise #GP(0) (:mod:`vectoros.cpu.msrs`). Unicorn reads zero, and drops writes.
+   RDMSR of the time-stamp counter is RDTSC. RDPMC raises #GP(0): there are no counters.
 3. LTR with a null selector raises #GP(0), as do IRETQ, SYSRET and SYSEXIT to an address
-   that is not canonical and SYSEXIT with any null selector in IA32_SYSENTER_CS. SYSRET outside
-   of 64-bit mode raises #UD. SYSEXIT to 32-bit code takes 32 bits of ECX and EDX.
+   that is not canonical and SYSEXIT with any null selector in IA32_SYSENTER_CS. SYSRET
+   outside of 64-bit mode raises #UD, and takes neither RF nor VM from R11. SYSEXIT to
+   32-bit code takes 32 bits of ECX and EDX.
 4. A VEX prefix raises #UD: there is no AVX, no FMA and no BMI. Unicorn runs
    the instruction as its SSE form.
 
@@ -43,7 +45,7 @@ from vectoros.cpu.bits import (
     Seg,
 )
 from vectoros.cpu.host_code import far_jump, overwrite, place
-from vectoros.cpu.msrs import Rule, advertised_here, rules
+from vectoros.cpu.msrs import TSC, Rule, advertised_here, rules
 from vectoros.cpu.registers import OFFSET, Segment
 from vectoros.layout import PHYSICAL_ADDRESS_BITS
 
@@ -53,6 +55,7 @@ _BEGINNINGS = {
     "rdmsr": ("helper_rdmsr_x86_64", "53 488b4c2408 4889fb 31d2 be7c000000"),
     "wrmsr": ("helper_wrmsr_x86_64", "55 488b4c2408 4889fd ba01000000 be7c000000"),
     "xsetbv": ("helper_xsetbv_x86_64", "55 4889fd 53 4883ec18 f687ca01000004"),
+    "rdpmc": ("helper_rdpmc_x86_64", "55 4889fd f687c901000001 7409 f687b000000003"),
     "ltr": ("helper_ltr_x86_64", "4157 89f0 4989ff 4156 4155 4154 440fb7e6"),
     "sysret": ("helper_sysret_x86_64", "55 4889fd f6875002000001 0f84b5020000"),
     "iret": ("helper_iret_protected_x86_64", "4157 4156 4155 4154 55 4889fd 53 4883ec18"),
@@ -122,7 +125,7 @@ def refuse() -> str | None:
     """Put it in place, once a process; return why it cannot be done here, or None if it is."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"known for Linux on x86_64 only, and this is {sys.platform}"
-    names = [_GENERATOR, _RAISE, _LOAD_QUAD, *(name for name, _ in _BEGINNINGS.values())]
+    names = [_GENERATOR, _RAISE, _LOAD_QUAD, _RDTSC, *(name for name, _ in _BEGINNINGS.values())]
     missing = [name for name in names if not unicorn_api.exports(name)]
     if missing:
         return f"this build of unicorn does not export {missing[0]}"
@@ -144,6 +147,7 @@ def refuse() -> str | None:
 
 _RAISE = "raise_exception_err_ra_x86_64"
 _LOAD_QUAD = "cpu_ldq_data_ra_x86_64"
+_RDTSC = "helper_rdtsc_x86_64"
 
 
 def _assembled() -> dict[str, int]:
@@ -166,6 +170,8 @@ def _constants(rules_at: int, rules_end: int) -> dict[str, int]:
         "EFER_SCE": EFER_SCE,
         "HF_CPL": Hidden.CPL.value,
         "FLAG_NT": Flag.NT.value,
+        "FLAG_VM_BIT": Flag.VM.bit_length() - 1,
+        "FLAG_RF_BIT": Flag.RF.bit_length() - 1,
         "HF_CS64": Hidden.CS64.value,
         "CR0_NW": _CR0_NW,
         "CR0_CD": _CR0_CD,
@@ -180,6 +186,8 @@ def _constants(rules_at: int, rules_end: int) -> dict[str, int]:
         "RULES_END": rules_end,
         "RAISE": unicorn_api.address_of(_RAISE),
         "LOAD_QUAD": unicorn_api.address_of(_LOAD_QUAD),
+        "RDTSC": unicorn_api.address_of(_RDTSC),
+        "TSC": TSC,
         **{
             f"{routine.upper()}_GOES_ON": unicorn_api.address_of(name) + len(bytes.fromhex(code))
             for routine, (name, code) in _BEGINNINGS.items()
@@ -199,6 +207,6 @@ def _offsets() -> dict[str, int]:
         "ENV_TR_FLAGS": OFFSET["tr"] + flags,
         **{
             f"ENV_{gpr.name}": OFFSET["gpr"] + 8 * gpr
-            for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX, Gpr.RSP)
+            for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX, Gpr.RSP, Gpr.R11)
         },
     }
