@@ -50,6 +50,8 @@ leave_ring0:
         sysret                          # keystone means the 64-bit one
 leave_exactly:
         add     rsp, FRAME_RIP - FRAME_VECTOR
+        shl     qword ptr [rsp], 64 - USER_BITS - 1     # IRETQ, too, would fault in ring 0 if RIP
+        sar     qword ptr [rsp], 64 - USER_BITS - 1     # were not canonical: now it faults in ring 3
         iretq
 
 switch_thread:

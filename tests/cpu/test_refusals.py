@@ -235,6 +235,42 @@ def test_what_only_tells_cannot_be_written(engine: str, number: int) -> None:
 
 
 @every_engine
+@pytest.mark.parametrize(
+    ("number", "value", "bad"),
+    [
+        (0x200, 0xFF_FFFF_F006, False),
+        (0x200, 0x100_0000_0006, True),  # bit 40 of an address
+        (0x200, 0x106, True),
+        (0x200, 0x007, True),  # UC- is no type of MTRRs
+        (0x20F, 0xFF_F000_0800, False),
+        (0x20F, 0xFF_F000_0C00, True),
+        (0x250, 0x0605_0401_0006_0000, False),
+        (0x26F, 0x0700_0000_0000_0000, True),
+        (0x2FF, 0xC06, False),
+        (0x2FF, 0x1006, True),
+        (0x2FF, 0x002, True),
+    ],
+)
+def test_mtrrs_take_types_and_addresses(engine: str, number: int, value: int, bad: bool) -> None:
+    assert refused(write(engine, number, value)) is bad
+
+
+@every_engine
+def test_the_time_stamp_counter_is_read_by_its_number_too(engine: str) -> None:
+    by_number, by_name = (
+        run(engine, f"mov r8d, 5\n nop\n {instruction}\n nop", rcx=0x10, rdx=9).regs.gpr
+        for instruction in ("rdmsr", "rdtsc")
+    )
+    assert by_number[Gpr.RAX] == by_name[Gpr.RAX] > 0
+    assert by_number[Gpr.RDX] == by_name[Gpr.RDX] == 0
+
+
+@every_engine
+def test_there_are_no_performance_counters(engine: str) -> None:
+    assert refused(run(engine, "rdpmc", rcx=0))
+
+
+@every_engine
 @pytest.mark.parametrize("number", [0x1000, 0x4000_0000, 0xC000_0085, 0xC001_0015, 0xFFFF_FFFF])
 def test_a_number_that_is_no_register_is_refused_and_leaves_all_as_it_was(
     engine: str, number: int

@@ -26,7 +26,10 @@ class Rule(IntEnum):
     LOW_HALF = 4  # bits 63:32 are reserved
     MEMORY_TYPES = 5  # eight bytes, each a type of memory
     MODES = 6  # EFER
-    CLOCK = 7  # the time-stamp counter: tells what RDTSC does, and cannot be set
+    FIXED_RANGES = 7  # eight bytes, each a type of memory that an MTRR can have
+    RANGE = 8  # an MTRR of a variable range: its base if the number is even, else its mask
+    DEFAULT_TYPE = 9  # MTRRdefType
+    CLOCK = 10  # the time-stamp counter: tells what RDTSC does, and cannot be set
 
 
 Row = tuple[int, int, Rule]
@@ -45,6 +48,11 @@ PRESENT: tuple[Row, ...] = (
     (0x175, 0x176, Rule.CANONICAL),  # SYSENTER_ESP, SYSENTER_EIP
     (0x179, 0x179, Rule.READ_ONLY),  # MCG_CAP
     (0x277, 0x277, Rule.MEMORY_TYPES),  # PAT
+    (0x200, 0x20F, Rule.RANGE),  # PHYSBASEn, PHYSMASKn
+    (0x250, 0x250, Rule.FIXED_RANGES),  # FIX64K
+    (0x258, 0x259, Rule.FIXED_RANGES),  # FIX16K
+    (0x268, 0x26F, Rule.FIXED_RANGES),  # FIX4K
+    (0x2FF, 0x2FF, Rule.DEFAULT_TYPE),
 )
 """Registers that exist, and what is checked."""
 

@@ -142,6 +142,12 @@ wrmsr:
         je      low_half
         cmp     ecx, MEMORY_TYPES
         je      memory_types
+        cmp     ecx, FIXED_RANGES
+        je      fixed_ranges
+        cmp     ecx, RANGE
+        je      range
+        cmp     ecx, DEFAULT_TYPE
+        je      default_type
         cmp     ecx, MODES
         jne     wrmsr_goes_on
 
@@ -168,12 +174,40 @@ low_half:
         shr     r10, 32
         jnz     refused
         jmp     wrmsr_goes_on
-memory_types:                           # each byte 0, 1, 4, 5, 6 or 7
+range:                                  # an MTRR's base if the number is even, else its mask
+        mov     rax, r10
+        shr     rax, PHYSICAL_BITS
+        jnz     refused
+        test    byte ptr [rdi + ENV_RCX], 1
+        jnz     range_mask
+        test    r10d, 0xf00
+        jnz     refused
+        jmp     one_type
+range_mask:
+        test    r10d, 0x7ff
+        jnz     refused
+        jmp     wrmsr_goes_on
+default_type:                           # bits 11 and 10 turn MTRRs on
+        mov     rax, r10
+        shr     rax, 12
+        jnz     refused
+        test    r10d, 0x300
+        jnz     refused
+one_type:
+        mov     ecx, 1
+        jmp     range_types
+fixed_ranges:
         mov     ecx, 8
-each:
+range_types:
+        mov     r9d, 6                  # UC- is PAT's alone
+        jmp     each
+memory_types:
+        mov     ecx, 8
+        mov     r9d, 7
+each:                                   # ecx bytes: 0, 1, 4, 5, 6 or, up to r9d, 7
         mov     eax, r10d
         and     eax, 0xff
-        cmp     eax, 7
+        cmp     eax, r9d
         ja      refused
         sub     eax, 2
         cmp     eax, 1
@@ -256,6 +290,23 @@ sysret:
         shr     rax, 1
         jnz     refused
 sysret_goes_on:
+        test    dword ptr [rdi + ENV_HFLAGS], HF_CPL
+        jnz     refused
+        mov     rax, [rdi + ENV_R11]
+        push    rax
+        push    rdi
+        sub     rsp, 8
+        mov     rcx, rax                # RFLAGS <- R11 without RF and VM, but R11 stays
+        btr     rcx, FLAG_VM_BIT
+        btr     rcx, FLAG_RF_BIT
+        mov     [rdi + ENV_R11], rcx
+        call    sysret_helper           # nothing is left that it could raise
+        add     rsp, 8
+        pop     rdi
+        pop     rax
+        mov     [rdi + ENV_R11], rax
+        ret
+sysret_helper:
         push    rbp
         mov     rbp, rdi
         mov     rax, SYSRET_GOES_ON
@@ -290,6 +341,10 @@ sysexit_wide:
         mov     edx, [rdi + ENV_SYSENTER_CS]
         mov     rcx, SYSEXIT_GOES_ON
         jmp     rcx
+
+# RDPMC: there are no counters (CPUID, leaf 0Ah). Unicorn raises #UD.
+rdpmc:
+        jmp     refused
 
 # IRET outside of real mode. rdi register file, esi 2 if it is IRETQ, edx the next EIP.
 iret:

@@ -7,10 +7,12 @@
    Unicorn reads it as zero.
 2. RDMSR and WRMSR of a register that is not there, and values that a register cannot
    have, raise #GP(0) (:mod:`vectoros.cpu.msrs`). Unicorn reads zero, and drops writes.
-   RDMSR of the time-stamp counter tells what RDTSC does; Unicorn reads zero.
+   RDMSR of the time-stamp counter tells what RDTSC does. RDPMC raises #GP(0): there are
+   no counters.
 3. LTR with a null selector raises #GP(0), as do IRETQ, SYSRET and SYSEXIT to an address
-   that is not canonical and SYSEXIT with any null selector in IA32_SYSENTER_CS. SYSRET outside
-   of 64-bit mode raises #UD. SYSEXIT to 32-bit code takes 32 bits of ECX and EDX.
+   that is not canonical and SYSEXIT with any null selector in IA32_SYSENTER_CS. SYSRET
+   outside of 64-bit mode raises #UD, and takes neither RF nor VM from R11. SYSEXIT to
+   32-bit code takes 32 bits of ECX and EDX.
 4. A VEX prefix raises #UD: there is no AVX, no FMA and no BMI. Unicorn runs
    the instruction as its SSE form.
 
@@ -55,6 +57,7 @@ _BEGINNINGS = {
     "rdmsr": ("helper_rdmsr_x86_64", "53 488b4c2408 4889fb 31d2 be7c000000"),
     "wrmsr": ("helper_wrmsr_x86_64", "55 488b4c2408 4889fd ba01000000 be7c000000"),
     "xsetbv": ("helper_xsetbv_x86_64", "55 4889fd 53 4883ec18 f687ca01000004"),
+    "rdpmc": ("helper_rdpmc_x86_64", "55 4889fd f687c901000001 7409 f687b000000003"),
     "ltr": ("helper_ltr_x86_64", "4157 89f0 4989ff 4156 4155 4154 440fb7e6"),
     "sysret": ("helper_sysret_x86_64", "55 4889fd f6875002000001 0f84b5020000"),
     "iret": ("helper_iret_protected_x86_64", "4157 4156 4155 4154 55 4889fd 53 4883ec18"),
@@ -172,6 +175,8 @@ def _constants(rules_at: int, rules_end: int) -> dict[str, int]:
         "EFER_SCE": EFER_SCE,
         "HF_CPL": Hidden.CPL.value,
         "FLAG_NT": Flag.NT.value,
+        "FLAG_VM_BIT": Flag.VM.bit_length() - 1,
+        "FLAG_RF_BIT": Flag.RF.bit_length() - 1,
         "HF_CS64": Hidden.CS64.value,
         "CR0_NW": _CR0_NW,
         "CR0_CD": _CR0_CD,
@@ -204,6 +209,6 @@ def _offsets() -> dict[str, int]:
         "ENV_TR_FLAGS": OFFSET["tr"] + flags,
         **{
             f"ENV_{gpr.name}": OFFSET["gpr"] + 8 * gpr
-            for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX, Gpr.RSP)
+            for gpr in (Gpr.RAX, Gpr.RCX, Gpr.RDX, Gpr.RSP, Gpr.R11)
         },
     }
