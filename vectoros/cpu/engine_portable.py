@@ -52,7 +52,7 @@ class PortableEngine(TrapEngine):
         """Create the CPU, a context to copy its registers to, and the callbacks."""
         super().__init__(memory, surroundings, clock)
         self._map_mmio(INTA_PAGE, PAGE_SIZE)  # acknowledging is a call here, not a cycle
-        self._resumed = 0  # not 0 if the block charged last took RF away
+        self._resumed = False  # the block charged last took RF away
         self._eflags = ctypes.c_uint64()
         self._read_eflags = functools.partial(
             api.quick.uc_reg_read,
@@ -103,7 +103,7 @@ class PortableEngine(TrapEngine):
         meter, regs = self._meter, self.regs
         meter.size = 0
         meter.cross_at = meter.left if self._steps else NOWHERE
-        self._pause, self._trapped, self._resumed = None, False, 0
+        self._pause, self._trapped, self._resumed = None, False, False
         self._alert = self._intr or self._nmi
         before, left = regs.rip, meter.left
         self._left_before = left
@@ -213,7 +213,7 @@ class PortableEngine(TrapEngine):
         if left < 0 and not self._may_cross():
             return
         self._read_eflags()
-        self._resumed = self._eflags.value & _RF
+        self._resumed = bool(self._eflags.value & _RF)
         if self._resumed:  # RF lasts for one instruction; here, to the next block
             self._write(api.x86.UC_X86_REG_EFLAGS, self._eflags.value & ~_RF)
         meter.left = left
