@@ -22,6 +22,8 @@ _SEGMENT_PREFIXES = {
 }
 _PREFIXES = frozenset(_SEGMENT_PREFIXES) | {0x66, 0x67, 0xF0, 0xF2, 0xF3}
 _REX = range(0x40, 0x50)
+_REPEATS = frozenset((0xF2, 0xF3))
+_STRINGS = frozenset((*range(0x6C, 0x70), *range(0xA4, 0xA8), *range(0xAA, 0xB0)))
 _ANY = frozenset(range(8))
 
 
@@ -29,7 +31,7 @@ def _only(*numbers: int) -> frozenset[int]:
     return frozenset(numbers)
 
 
-_ESCAPE = 0x0F00
+_ARPL = 0x63
 _ALU_STORES = {base + low: _ANY for base in range(0, 0x38, 8) for low in (0, 1)}
 _WRITES: dict[int, frozenset[int]] = {
     **_ALU_STORES,
@@ -66,6 +68,7 @@ _NO_ACCESS: dict[int, frozenset[int]] = {
     0x0FAE: _only(7),  # CLFLUSH
 }
 _FAR = {0xC4: _ANY, 0xC5: _ANY, 0xFF: _only(3, 5), **dict.fromkeys((0x0FB2, 0x0FB4, 0x0FB5), _ANY)}
+_SCALAR_COMPARES = _only(0x0F2E, 0x0F2F)
 _BIT_TESTS = _only(0x0FA3, 0x0FAB, 0x0FB3, 0x0FBB)
 _FXSAVE_BYTES, _XSAVE_BYTES = 512, 576
 
@@ -146,45 +149,65 @@ def decode(code: bytes, bits: int) -> Decoded | None:
     found = next(_decoder(bits).disasm(code, 0, 1), None)
     if found is None:
         return None
-    opcode = _opcode(found)
-    operand_size = _operand_size(found, bits)
-    shared: dict[str, Any] = {
-        "bits": bits,
-        "length": found.size,
-        "operand_size": operand_size,
-        "address_size": found.addr_size,
-        "source_segment": _SEGMENT_PREFIXES.get(found.prefix[1], Seg.DS),
-    }
-    shared |= _string(found, opcode, operand_size)
-    shared |= _stack(code, found, opcode, bits, operand_size)
-    return Decoded(memory=_memory(found, opcode, bits, operand_size), **shared)
+    count, opcode = split(code, bits)
+    form = _Form(bits, code[: found.size], code[:count], int.from_bytes(opcode, "big"), found.rex)
+    source = form.segment
+    return Decoded(
+        bits=bits,
+        length=found.size,
+        operand_size=form.operand_size,
+        address_size=found.addr_size,
+        source_segment=Seg.DS if source is None else source,
+        memory=_memory(form, found),
+        **_string(form),
+        **_stack(form, found.modrm),
+    )
 
 
-def _opcode(found: Any) -> int:  # noqa: ANN401 -- capstone has no types
-    first, second, third, _ = found.opcode
-    if first != 0x0F:
-        return int(first)
-    if second in {0x38, 0x3A}:
-        return 0x0F0000 | int(second) << 8 | int(third)
-    return _ESCAPE | int(second)
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """An instruction's bytes, taken apart. Capstone leaves out some prefixes, and 38 and 3A."""
+
+    bits: int
+    code: bytes
+    prefixes: bytes
+    opcode: int
+    rex: int
+
+    @property
+    def operand_size(self) -> int:
+        if self.rex & 8:
+            return 8
+        return 2 if (0x66 in self.prefixes) == (self.bits != 16) else 4
+
+    @property
+    def repeat(self) -> int:
+        """The last of F2 and F3, or 0."""
+        return next((byte for byte in reversed(self.prefixes) if byte in _REPEATS), 0)
+
+    @property
+    def segment(self) -> int | None:
+        """The segment that a prefix names, if it counts."""
+        names = [_SEGMENT_PREFIXES[byte] for byte in self.prefixes if byte in _SEGMENT_PREFIXES]
+        if not names or (self.bits == 64 and names[-1] not in {Seg.FS, Seg.GS}):
+            return None
+        return names[-1]
+
+    @property
+    def is_string(self) -> bool:
+        return self.opcode in _STRINGS
 
 
-def _operand_size(found: Any, bits: int) -> int:  # noqa: ANN401
-    if found.rex & 8:
-        return 8
-    narrow = found.prefix[2] == 0x66
-    return 2 if narrow == (bits != 16) else 4
-
-
-def _string(found: Any, opcode: int, operand_size: int) -> dict[str, Any]:  # noqa: ANN401
+def _string(form: _Form) -> dict[str, Any]:
     """Return what a string instruction, XLAT or MASKMOVQ does without an operand of its own."""
+    opcode = form.opcode
     if opcode == 0xD7:
         return {"is_xlat": True}
     if opcode == 0x0FF7:
-        return {"masked_store": 16 if found.prefix[2] == 0x66 else 8}
-    if not (0xA4 <= opcode <= 0xA7 or 0xAA <= opcode <= 0xAF or 0x6C <= opcode <= 0x6F):
+        return {"masked_store": 16 if 0x66 in form.prefixes else 8}
+    if not form.is_string:
         return {}
-    size = operand_size if opcode & 1 else 1
+    size = form.operand_size if opcode & 1 else 1
     if opcode < 0x70:
         size = min(size, 4)  # of a port
     return {
@@ -192,57 +215,46 @@ def _string(found: Any, opcode: int, operand_size: int) -> dict[str, Any]:  # no
         "reads_source": opcode & ~1 in {0xA4, 0xA6, 0xAC, 0x6E},
         "uses_target": opcode & ~1 in {0xA4, 0xA6, 0xAA, 0xAE, 0x6C},
         "writes_target": opcode & ~1 in {0xA4, 0xAA, 0x6C},
-        "repeated": found.prefix[0] in {0xF2, 0xF3},
+        "repeated": form.repeat != 0,
     }
 
 
-def _stack(
-    code: bytes,
-    found: Any,  # noqa: ANN401
-    opcode: int,
-    bits: int,
-    operand_size: int,
-) -> dict[str, Any]:
+def _stack(form: _Form, modrm: int) -> dict[str, Any]:
     """Return how many slots the instruction pushes and pops, and of what size."""
+    opcode, size = form.opcode, form.operand_size
     pushes, pops = _PUSHES.get(opcode, 0), _POPS.get(opcode, 0)
     if opcode == 0xFF:
-        pushes = _PUSHES_BY_REG.get(found.modrm >> 3 & 7, 0)
-    if opcode == 0xCF and bits == 64:
+        pushes = _PUSHES_BY_REG.get(modrm >> 3 & 7, 0)
+    if opcode == 0xCF and form.bits == 64:
         pops = 5
     if not pushes and not pops:
         return {}
-    size = operand_size
     far = opcode in _BY_OPERAND_SIZE or (opcode == 0xFF and pushes == 2)
-    if bits == 64 and not far:
-        size = 2 if operand_size == 2 else 8
+    if form.bits == 64 and not far:
+        size = 2 if size == 2 else 8
     told = {"pushes": pushes, "pops": pops, "stack_size": size, "pops_to_memory": opcode == 0x8F}
     if opcode == 0xC9:
         return {**told, "frame": "leave"}
     if opcode == 0xC8:
-        levels = code[found.size - 1] & 31
+        levels = form.code[-1] & 31
         return {**told, "pushes": 1 + levels, "frame_levels": levels}
     return told
 
 
-def _memory(found: Any, opcode: int, bits: int, operand_size: int) -> Memory | None:  # noqa: ANN401
+def _memory(form: _Form, found: Any) -> Memory | None:  # noqa: ANN401 -- capstone has no types
     """Return the explicit operand in memory."""
     from capstone.x86 import X86_OP_MEM, X86_REG_INVALID
 
-    if 0xA4 <= opcode <= 0xA7 or 0xAA <= opcode <= 0xAF or 0x6C <= opcode <= 0x6F:
-        return None
+    opcode, reg = form.opcode, found.modrm >> 3 & 7
     operand = next((one for one in found.operands if one.type == X86_OP_MEM), None)
-    reg = found.modrm >> 3 & 7
-    if operand is None or reg in _NO_ACCESS.get(opcode, ()):
+    if operand is None or form.is_string or reg in _NO_ACCESS.get(opcode, ()):
         return None
     mem = operand.mem
     base = found.reg_name(mem.base) if mem.base != X86_REG_INVALID else ""
     index = found.reg_name(mem.index) if mem.index != X86_REG_INVALID else ""
-    segment = _SEGMENT_PREFIXES.get(found.prefix[1])
-    if segment is None or (bits == 64 and segment not in {Seg.FS, Seg.GS}):
+    segment = form.segment
+    if segment is None:
         segment = Seg.SS if base[-2:] in {"sp", "bp"} else Seg.DS
-    write = reg in _WRITES.get(opcode, ())
-    if (opcode, found.prefix[0]) in {(0x0F7E, 0xF3), (0x0F38F1, 0xF2)}:
-        write = False  # MOVQ xmm, m64 and CRC32
     return Memory(
         segment,
         _number(base),
@@ -250,10 +262,19 @@ def _memory(found: Any, opcode: int, bits: int, operand_size: int) -> Memory | N
         mem.scale,
         mem.disp,
         base in {"rip", "eip"},
-        _size(opcode, reg, operand.size, operand_size),
-        write,
-        (reg | (found.rex & 4) << 1) if opcode in _BIT_TESTS else None,
+        _size(opcode, reg, operand.size, form.operand_size),
+        _writes(form, reg),
+        (reg | (form.rex & 4) << 1) if opcode in _BIT_TESTS else None,
     )
+
+
+def _writes(form: _Form, reg: int) -> bool:
+    """Whether the operand in memory is written."""
+    if form.opcode == _ARPL:
+        return form.bits != 64  # else it is MOVSXD
+    if (form.opcode, form.repeat) in {(0x0F7E, 0xF3), (0x0F38F1, 0xF2)}:
+        return False  # MOVQ xmm, m64 and CRC32
+    return reg in _WRITES.get(form.opcode, ())
 
 
 def _size(opcode: int, reg: int, told: int, operand_size: int) -> int:
@@ -270,6 +291,8 @@ def _size(opcode: int, reg: int, told: int, operand_size: int) -> int:
         return 14 if operand_size == 2 else 28
     if opcode in _BIT_TESTS:
         return operand_size
+    if opcode in _SCALAR_COMPARES and told == 16:  # capstone is wrong with COMISD
+        return 8
     return told
 
 
