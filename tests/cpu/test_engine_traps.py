@@ -283,6 +283,16 @@ def test_a_handler_that_cannot_even_begin_lets_time_pass(engine: str) -> None:
     assert machine.cpu.counters().traps[14] < 400
 
 
+@every_engine
+def test_a_handler_where_nothing_answers_lets_time_pass(engine: str) -> None:
+    """Each #UD of the hole pushes a frame, and leads to the hole."""
+    machine = booted(engine, "protected32", "ud2")
+    machine.gate(6, 0xD000_0000)
+    assert machine.run(100_000) is Stop.DEADLINE
+    assert machine.clock.now >= 100_000
+    assert machine.cpu.counters().traps[6] < 400
+
+
 def test_both_engines_agree_on_how_time_passes_when_nothing_retires() -> None:
     machines = []
     for engine in ENGINES:
@@ -291,6 +301,18 @@ def test_both_engines_agree_on_how_time_passes_when_nothing_retires() -> None:
             machine.map(0x1FF000, 0, 0)
             machine.gate(14, 0x1FF000, ist=1)
             machine.memory.write(TSS + 0x24, STACK.to_bytes(8, "little"))
+            while machine.clock.now < 40_000:
+                machine.run(min(ticks, 40_000 - machine.clock.now))
+            machines.append(machine)
+    same(*machines)
+
+
+def test_both_engines_agree_on_how_time_passes_where_nothing_answers() -> None:
+    machines = []
+    for engine in ENGINES:
+        for ticks in (100, 5000, 50_000):
+            machine = booted(engine, "protected32", "ud2")
+            machine.gate(6, 0xD000_0000)
             while machine.clock.now < 40_000:
                 machine.run(min(ticks, 40_000 - machine.clock.now))
             machines.append(machine)

@@ -302,7 +302,7 @@ class FastEngine(Engine):
         entry = state.log[state.log_count % native.LOG_ENTRIES]
         state.log_count += 1
         state.vectors[event.vector] += 1
-        entry.tick = state.deadline - state.budget
+        entry.tick = native.tick_of_delivery(state)
         entry.rip, entry.rsp, entry.cr2 = regs.rip, regs.gpr[Gpr.RSP], regs.cr2
         entry.vector, entry.error_code = event.vector, event.error_code or 0
         entry.cs, entry.cpl = regs.segs[Seg.CS].selector, regs.cpl

@@ -219,6 +219,18 @@ def set_up(state: State, uc: int, env: int) -> None:
     state.invalidations_at = tcg + TCG_INVALIDATIONS
 
 
+def tick_of_delivery(state: State) -> int:
+    """Return the tick of a delivery that Python makes; let time pass as ``record`` in native.S."""
+    tick = state.deadline - state.budget
+    if tick != state.stuck_at:
+        state.stuck_at, state.stuck = tick, 0
+    state.stuck += 1
+    if state.stuck >= STUCK_LIMIT:
+        state.budget -= STUCK_TICKS
+        state.stuck_at += STUCK_TICKS
+    return tick
+
+
 def invalidations(state: State) -> int:
     """Return how many blocks Unicorn has invalidated so far, from where ``native.S`` reads it."""
     return ctypes.c_uint64.from_address(state.invalidations_at).value
