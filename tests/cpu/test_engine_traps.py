@@ -366,3 +366,16 @@ def test_code_that_an_exceptions_frame_overwrites_is_not_run_stale(engine: str) 
     machine.memory.write(0x28028, (CODE + 9).to_bytes(8, "little"))
     machine.run(100)
     assert machine.regs.rip != CODE + 9, "the old RET was run"
+
+
+@pytest.mark.parametrize("base", [HOLE, HOLE + 1, HOLE + 2])
+def test_the_engines_read_real_modes_vectors_alike_where_a_device_answers(base: int) -> None:
+    machines = []
+    for engine in ENGINES:
+        machine = booted(engine, "real", "ud2")
+        machine.regs.idtr.load(0, base, 0x3FF, 0)
+        machine.cpu.registers_changed()
+        machine.run(1)
+        machines.append(machine)
+    same(*machines)
+    assert machines[0].world.log

@@ -157,6 +157,14 @@ compute:
         add     rsp, 8
         ret
 
+# LTR of a null selector, in the middle of Unicorn's routine. rdi register file; the place in
+# the generated code lies behind its frame.
+null_task:
+        mov     rdx, [rsp + LTR_FRAME]
+        mov     esi, 13                         # #GP(0)
+        mov     rax, RAISE
+        call    rax                             # does not return
+
 # The routines from here on have rbx register file, rbp address of the next byte, r12d
 # how many bytes have been read. They are called with an aligned stack.
 # Skip prefixes: eax <- opcode, ecx <- its entry, r14d <- whether there was a LOCK.

@@ -17,6 +17,8 @@ Random bytes found them (``tests/cpu/test_soup.py``), from ring 3:
    CMPXCHG8B takes other flags from what may be any number: a program in ring 3 finds
    itself with an I/O privilege level of its choice when next it was interrupted. Our
    function computes them before the instruction.
+5. LTR of a null selector empties TR, and a call gate that then wants a stack from it
+   ends the host's process. The SDM has #GP(0) (Vol. 2A, "LTR").
 
 As in :mod:`vectoros.cpu.repairs`, code is recognised by its bytes before any of it is
 changed.
@@ -80,7 +82,17 @@ _SATURATIONS = {
 }  # fmt: skip
 """Where each compares a length with the most there is, and the code there."""
 
-NAMES = (_DECODER, _LOAD, _EMIT, *_SATURATIONS)
+_LTR, _RAISE = "helper_ltr_x86_64", "raise_exception_ra_x86_64"
+_NULL_AT, _LTR_FRAME = 0x22, 0x48
+"""Offset in LTR's routine of what it does with a null selector; bytes of its frame."""
+
+_NULL_CODE = bytes.fromhex("48c78768010000 00000000 48c78770010000 00000000")
+"""It clears TR's base, limit and attributes."""
+
+_JUMP = bytes.fromhex("ff2500000000")
+"""``jmp [rip]``: to the address in the eight bytes behind it."""
+
+NAMES = (_DECODER, _LOAD, _EMIT, _LTR, _RAISE, *_SATURATIONS)
 
 
 def lockable() -> tuple[list[int], list[int]]:
@@ -111,6 +123,9 @@ def problem() -> str | None:
         return f"this build of unicorn has another decoder: {reason}"
     if _begin_entry().value != unicorn_api.address_of(_DECODER) + _BEGIN_AT:
         return "this build of unicorn has another decoder: its table"
+    null = unicorn_api.address_of(_LTR) + _NULL_AT
+    if ctypes.string_at(null, len(_NULL_CODE)) != _NULL_CODE:
+        return f"this build of unicorn has other code in {_LTR}"
     for name, places in _SATURATIONS.items():
         start = unicorn_api.address_of(name)
         for at, code in places:
@@ -126,7 +141,8 @@ def put_up() -> list[tuple[int, bytes]]:
     entry = _begin_entry()
     with writable(ctypes.addressof(entry), ctypes.sizeof(entry)):
         entry.value = symbols["begin"]
-    return [
+    null_task = _JUMP + symbols["null_task"].to_bytes(8, "little")
+    return [(unicorn_api.address_of(_LTR) + _NULL_AT, null_task)] + [
         (unicorn_api.address_of(name) + at + 2, bytes([_unsigned(code)]))
         for name, places in _SATURATIONS.items()
         for at, code in places
@@ -183,6 +199,8 @@ def _constants(tables: int) -> dict[str, int]:
         "BEGIN": unicorn_api.address_of(_DECODER) + _BEGIN_AT,
         "COMPUTE_FLAGS": unicorn_api.address_of(_DECODER) + _COMPUTE_FLAGS_AT,
         "LONGEST": _LONGEST,
+        "LTR_FRAME": _LTR_FRAME,
+        "RAISE": unicorn_api.address_of(_RAISE),
         "CONDITION": _CONDITION,
         "ROTATE": _ROTATE,
         "USES_FLAGS": _USES_FLAGS,
