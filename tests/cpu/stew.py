@@ -77,8 +77,10 @@ def child(box: Path, engine: str, numbers: range, names: Iterable[str]) -> Repor
         faulthandler.enable(file)
         for name in names:
             ring = RINGS[name]
+            arena = Arena(engine, ring)
             for number in numbers:
-                if (number - numbers[0]) % FRESH == 0:
+                if (number - numbers[0]) % FRESH == FRESH - 1:
+                    arena.machine.cpu.close()
                     arena = Arena(engine, ring)
                 file.seek(0)
                 file.write(f"{name} {number}\n")

@@ -283,6 +283,16 @@ def test_a_handler_that_cannot_even_begin_lets_time_pass(engine: str) -> None:
     assert machine.cpu.counters().traps[14] < 400
 
 
+@every_engine
+def test_a_handler_where_nothing_answers_lets_time_pass(engine: str) -> None:
+    """Each #UD of the hole pushes a frame, and leads to the hole."""
+    machine = booted(engine, "protected32", "ud2")
+    machine.gate(6, 0xD000_0000)
+    assert machine.run(100_000) is Stop.DEADLINE
+    assert machine.clock.now >= 100_000
+    assert machine.cpu.counters().traps[6] < 400
+
+
 def test_both_engines_agree_on_how_time_passes_when_nothing_retires() -> None:
     machines = []
     for engine in ENGINES:
@@ -291,6 +301,18 @@ def test_both_engines_agree_on_how_time_passes_when_nothing_retires() -> None:
             machine.map(0x1FF000, 0, 0)
             machine.gate(14, 0x1FF000, ist=1)
             machine.memory.write(TSS + 0x24, STACK.to_bytes(8, "little"))
+            while machine.clock.now < 40_000:
+                machine.run(min(ticks, 40_000 - machine.clock.now))
+            machines.append(machine)
+    same(*machines)
+
+
+def test_both_engines_agree_on_how_time_passes_where_nothing_answers() -> None:
+    machines = []
+    for engine in ENGINES:
+        for ticks in (100, 5000, 50_000):
+            machine = booted(engine, "protected32", "ud2")
+            machine.gate(6, 0xD000_0000)
             while machine.clock.now < 40_000:
                 machine.run(min(ticks, 40_000 - machine.clock.now))
             machines.append(machine)
@@ -344,3 +366,16 @@ def test_code_that_an_exceptions_frame_overwrites_is_not_run_stale(engine: str) 
     machine.memory.write(0x28028, (CODE + 9).to_bytes(8, "little"))
     machine.run(100)
     assert machine.regs.rip != CODE + 9, "the old RET was run"
+
+
+@pytest.mark.parametrize("base", [HOLE, HOLE + 1, HOLE + 2])
+def test_the_engines_read_real_modes_vectors_alike_where_a_device_answers(base: int) -> None:
+    machines = []
+    for engine in ENGINES:
+        machine = booted(engine, "real", "ud2")
+        machine.regs.idtr.load(0, base, 0x3FF, 0)
+        machine.cpu.registers_changed()
+        machine.run(1)
+        machines.append(machine)
+    same(*machines)
+    assert machines[0].world.log

@@ -30,10 +30,14 @@ class CpuBus:
         """Return ``size`` bytes at ``address``."""
         if self._is_memory(address, size):
             return self._ram.read(address, size)
-        return b"".join(
-            self._around.mmio_read(at, width).to_bytes(8, "little")[:width]
-            for at, width in _pieces(address, size)
+        # As Unicorn loads from a device: whole words, also around what is not aligned.
+        width = min(size, _WIDEST)
+        first = address & -width
+        words = range(first, address + size, width)
+        found = b"".join(
+            self._around.mmio_read(at, width).to_bytes(8, "little")[:width] for at in words
         )
+        return found[address - first : address - first + size]
 
     def write(self, address: int, data: bytes) -> None:
         """Store ``data`` at ``address``; ROM keeps what it has."""

@@ -21,8 +21,9 @@ def enter_real(regs: Registers, memory: PhysicalMemory, event: Event) -> None:
     at = event.vector * _VECTOR_BYTES
     if at + _VECTOR_BYTES - 1 > regs.idtr.limit:
         raise CpuFault(Vector.GP, event.vector * 8 | IDT_BIT)
-    entry = read_linear(regs, memory, regs.idtr.base + at, _VECTOR_BYTES)
-    offset, selector = struct.unpack("<HH", entry)
+    entry = regs.idtr.base + at
+    words = (read_linear(regs, memory, entry + half, 2) for half in (0, 2))  # as a device sees it
+    offset, selector = (int.from_bytes(word, "little") for word in words)
     cs, ss = regs.segs[Seg.CS], regs.segs[Seg.SS]
     sp = regs.gpr[Gpr.RSP]
     for value in (regs.rflags, cs.selector, event.return_rip(regs.rip)):

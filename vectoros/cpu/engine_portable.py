@@ -28,7 +28,7 @@ from vectoros.cpu.bits import Flag
 from vectoros.cpu.breakpoints import pending
 from vectoros.cpu.core import Stop, Surroundings
 from vectoros.cpu.delivery import Event
-from vectoros.cpu.disasm import whole_instructions
+from vectoros.cpu.disasm import BAD, disassemble
 from vectoros.cpu.engine_traps import Pause, TrapEngine
 from vectoros.cpu.faults import CpuFault, Vector
 from vectoros.cpu.meter import NOWHERE
@@ -275,16 +275,21 @@ class PortableEngine(TrapEngine):
         return True
 
     def _is_instruction(self, address: int, size: int) -> bool:
-        """Whether the block charged last has an instruction of this size at this address."""
+        """Whether the block charged last has an instruction of this size at this address.
+
+        Where it has what no disassembler knows, it may.
+        """
         self._pull(inside=True)
         self._repair_flags()
-        meter, regs = self._meter, self.regs
+        pc, regs = self._meter.pc, self.regs
         try:
-            code = read_linear(regs, self.memory, meter.pc, address + size - meter.pc, look=True)
+            code = read_linear(regs, self.memory, pc, address + size - pc, look=True)
         except CpuFault:
             return False
-        lengths = whole_instructions(code, regs.code_bits)
-        return sum(lengths) == len(code) and lengths[-1] == size
+        for one in disassemble(code + bytes(_LONGEST), pc, regs.code_bits):
+            if one.address >= address or one.mnemonic == BAD:
+                return one.mnemonic == BAD or (one.address, one.size) == (address, size)
+        return False
 
     # -- pins and changes from outside ----------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vectoros.cpu.bits import Gpr, Seg
 from vectoros.cpu.core import Counters, Fault
-from vectoros.cpu.native import LOG_ENTRIES, LogEntry, State
+from vectoros.cpu.native import LOG_ENTRIES, STUCK_LIMIT, STUCK_TICKS, LogEntry, State
 from vectoros.cpu.registers import Registers
 
 
@@ -40,8 +40,20 @@ def note(state: State, regs: Registers, vector: int, error_code: int) -> None:
     entry = state.log[state.log_count % LOG_ENTRIES]
     state.log_count += 1
     state.vectors[vector] += 1
-    entry.tick = state.deadline - state.budget
+    entry.tick = _tick_of_delivery(state)
     entry.rip, entry.rsp, entry.cr2 = regs.rip, regs.gpr[Gpr.RSP], regs.cr2
     entry.vector, entry.error_code = vector, error_code
     entry.cs, entry.cpl = regs.segs[Seg.CS].selector, regs.cpl
     entry.software = entry.delivered = 0
+
+
+def _tick_of_delivery(state: State) -> int:
+    """Return the tick of a delivery that Python makes; let time pass as ``record`` in native.S."""
+    tick = state.deadline - state.budget
+    if tick != state.stuck_at:
+        state.stuck_at, state.stuck = tick, 0
+    state.stuck += 1
+    if state.stuck >= STUCK_LIMIT:
+        state.budget -= STUCK_TICKS
+        state.stuck_at += STUCK_TICKS
+    return tick
