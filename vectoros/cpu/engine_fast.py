@@ -38,7 +38,6 @@ from vectoros.memory import Memory
 from vectoros.units import PAGE_SIZE
 
 _NO_EXCEPTION = -1
-_LONGEST = 15  # bytes of an instruction (Intel SDM Vol. 2A, "Instruction Format")
 _MASK64 = (1 << 64) - 1
 
 
@@ -161,7 +160,7 @@ class FastEngine(Engine):
                 if state.budget < self._pause_below and state.budget != state.ahead_at:
                     return Stop.DEADLINE  # any boundary will do, and this one has no secrets
                 state.cross_at = state.budget  # for a block of one instruction
-                self._next_tb.value = self._debug.landing_block(state.budget // _LONGEST)
+                self._next_tb.value = self._debug.landing_block(state.budget // native.LONGEST)
         elif error == api.uc.UC_ERR_FETCH_PROT:
             self._fetch_from_hole()
         elif error != api.uc.UC_ERR_OK:

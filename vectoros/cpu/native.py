@@ -93,6 +93,9 @@ ever. Its time must pass, or nothing could stop it.
 NOWHERE = -(1 << 63)
 """A budget that never is: no block may cross the deadline, no look ahead is under way."""
 
+LONGEST = 15
+"""Bytes of an instruction (Intel SDM Vol. 2A, "Instruction Format")."""
+
 DONE = 0x100
 """No vector: the instruction that Unicorn does not know has been done in Python."""
 
@@ -105,6 +108,7 @@ _FUNCTIONS = {
     "compute_flags": "cpu_cc_compute_all_x86_64",
     "raise_": "raise_exception_err_x86_64",
     "restore": "cpu_restore_state_x86_64",
+    "load_code": "cpu_ldub_code_x86_64",
 }
 _CALLED_FROM_PYTHON = (*translated.SYMBOLS, "tlb_flush_x86_64")
 
@@ -167,6 +171,7 @@ class State(ctypes.Structure):
         do_interrupt: int
         compute_flags: int
         raise_: int
+        load_code: int
         restore: int
         now: int
         port_in: int
@@ -214,6 +219,7 @@ class State(ctypes.Structure):
         ("do_interrupt", ctypes.c_uint64),
         ("compute_flags", ctypes.c_uint64),
         ("raise_", ctypes.c_uint64),
+        ("load_code", ctypes.c_uint64),
         ("restore", ctypes.c_uint64),
         ("now", ctypes.c_int64),  # tick of the boundary before the access that called Python
         ("port_in", ctypes.c_uint64),
@@ -322,6 +328,7 @@ def constants() -> dict[str, int]:
         "BREAKPOINT": Cause.BREAKPOINT.value,
         "B_BITS": B_BITS,
         "DONE": DONE,
+        "LONGEST": LONGEST,
         "NOWHERE": NOWHERE,
         "HF_CS64": Hidden.CS64.value,
         "HF_INHIBIT_IRQ": Hidden.INHIBIT_IRQ.value,
