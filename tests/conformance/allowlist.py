@@ -2,7 +2,8 @@
 
 A row names a deviation once, and pins what each case that shows it prints today.
 ``ours`` are deviations of our engines, which QEMU may share; ``witness`` are those of
-QEMU alone, which say nothing of us.
+QEMU alone, which say nothing of us. ``pinned`` are deviations that a test of the engines
+pins, because no program shows them well.
 """
 
 from __future__ import annotations
@@ -31,11 +32,22 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Pinned:
+    """A deviation that no case shows."""
+
+    source: str
+    reason: str
+    test: str | None
+    """The test that pins it, as pytest names it; or nothing can."""
+
+
+@dataclass(frozen=True, slots=True)
 class AllowList:
     """All rows."""
 
     ours: tuple[Row, ...]
     witness: tuple[Row, ...]
+    pinned: tuple[Pinned, ...]
 
     @property
     def length(self) -> int:
@@ -54,7 +66,8 @@ def load(path: Path = PATH) -> AllowList:
     found = tomllib.loads(path.read_text(encoding="utf-8"))
     ours = tuple(_row(row, row.get("machines", MACHINES)) for row in found.get("ours", []))
     witness = tuple(_row(row, (QEMU,)) for row in found.get("witness", []))
-    return AllowList(ours, witness)
+    pinned = (Pinned(row["source"], row["reason"], row.get("test")) for row in found["pinned"])
+    return AllowList(ours, witness, tuple(pinned))
 
 
 def _row(row: Mapping[str, Any], machines: Sequence[str]) -> Row:

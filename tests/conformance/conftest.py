@@ -44,6 +44,7 @@ def pytest_terminal_summary(
     known = allowlist.load()
     witness = len({case for row in known.witness for case in row.cases})
     write(
-        f"allow-list: {known.length} cases in {len(known.ours)} rows;"
+        f"allow-list: {known.length} cases in {len(known.ours)} rows,"
+        f" and {len(known.pinned)} that tests of the engines pin;"
         f" QEMU differs from the SDM in {witness} cases in {len(known.witness)} rows"
     )

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conformance import allowlist
-from tests.conformance.allowlist import Row
+from tests.conformance.allowlist import Pinned, Row
 from tests.conformance.subjects import FOLDER, names, subject
+from tests.cpu.absent_features import DEVIATIONS
 from vectoros.devices.docs import markdown_table
 
 GENERATED = "<!-- Made by `python -m tests.conformance.docs {path}`. Do not edit. -->"
@@ -45,6 +46,11 @@ def page() -> str:
         "## What is not",
         f"{known.length} of {cases} cases do not pass on one of our engines or on both.",
         *map(_row, known.ours),
+        "### Pinned by tests of the engines",
+        "No program of `tests/guest/cpu` shows these. They are not in the count above.",
+        *map(_pinned, known.pinned),
+        "Encodings of features that our CPU does not have raise #UD, but for these:",
+        "\n".join(_absent()),
         "## Where QEMU differs",
         "QEMU 7.2 (TCG) differs from the manual here, and our engines do not, unless they are"
         " named above.",
@@ -75,6 +81,16 @@ def _paragraph(row: Row) -> str:
     count = f"{len(row.cases)} case" + "s" * (len(row.cases) != 1)
     machines = " and ".join(row.machines)
     return f"**{row.reason}** (Intel SDM {row.source}; {count}, {machines})"
+
+
+def _pinned(row: Pinned) -> str:
+    test = f"`{row.test}`" if row.test else "not tested"
+    return f"**{row.reason}** (Intel SDM {row.source}; {test})"
+
+
+def _absent() -> Iterator[str]:
+    for feature, (code, source, what) in DEVIATIONS.items():
+        yield f"* {feature.partition(' ')[0]}, `{code}`: {what} (Intel SDM {source})"
 
 
 def _row(row: Row) -> str:

@@ -10,6 +10,7 @@ has one for each case.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,11 @@ def test_no_case_is_listed_twice_for_a_machine() -> None:
 
 def test_the_allow_list_only_gets_shorter() -> None:
     assert ALLOWED.length <= MOST_ALLOWED
+
+
+def test_what_tests_of_the_engines_pin_has_such_a_test() -> None:
+    root = Path(__file__).parents[2]
+    for row in ALLOWED.pinned:
+        if row.test is not None:
+            file, _, name = row.test.partition("::")
+            assert f"def {name}(" in (root / file).read_text(encoding="utf-8"), row.test

@@ -29,9 +29,9 @@ from vectoros.cpu.breakpoints import pending
 from vectoros.cpu.core import Stop, Surroundings
 from vectoros.cpu.delivery import Event
 from vectoros.cpu.disasm import BAD, disassemble
-from vectoros.cpu.engine_traps import Pause, TrapEngine
+from vectoros.cpu.engine_traps import TrapEngine
 from vectoros.cpu.faults import CpuFault, Vector
-from vectoros.cpu.meter import NOWHERE
+from vectoros.cpu.meter import NOWHERE, Pause
 from vectoros.cpu.paging import read_linear
 from vectoros.errors import InvariantError
 from vectoros.layout import INTA_PAGE

@@ -7,7 +7,6 @@ exceptions, ``native_instructions.S`` for the rest.
 from __future__ import annotations
 
 import ctypes
-from enum import Enum, auto
 
 from vectoros.clock import Clock
 from vectoros.cpu import unicorn_api as api
@@ -23,7 +22,7 @@ from vectoros.cpu.engine_context import ContextEngine
 from vectoros.cpu.fault_log import FaultLog
 from vectoros.cpu.faults import WITH_ERROR_CODE, Vector
 from vectoros.cpu.ioperm import port_access_allowed
-from vectoros.cpu.meter import NOWHERE, Meter
+from vectoros.cpu.meter import NOWHERE, Meter, Pause
 from vectoros.cpu.paging import Access
 from vectoros.cpu.registers import CONTEXT_BYTES
 from vectoros.cpu.syscall import enter_syscall
@@ -37,18 +36,6 @@ from vectoros.units import PAGE_SIZE
 _MASK32, _MASK64 = (1 << 32) - 1, (1 << 64) - 1
 _FRAME_BYTES = 64
 """At least the size of the largest frame that an event pushes: 48 bytes, in long mode."""
-
-
-class Pause(Enum):
-    """Why Unicorn was told to stop."""
-
-    SPENT = auto()  # the deadline is reached
-    REFUSED = auto()  # the next block would cross it
-    WINDOW = auto()  # an interrupt can be taken
-    STALE = auto()  # the host has written memory
-    STEPPED = auto()  # the one instruction that was to run has run, or raised something
-    DUE = auto()  # an instruction's hook has found that it faults
-    SHUTDOWN = auto()
 
 
 class TrapEngine(ContextEngine):

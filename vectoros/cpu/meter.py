@@ -7,11 +7,24 @@ not run is taken back. The fast engine does the same in host code (``native.S``)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from vectoros.cpu.registers import Registers
 
 NOWHERE = -(1 << 63)
 """A value of ``left`` that never is."""
+
+
+class Pause(Enum):
+    """Why Unicorn was told to stop."""
+
+    SPENT = auto()  # the deadline is reached
+    REFUSED = auto()  # the next block would cross it
+    WINDOW = auto()  # an interrupt can be taken
+    STALE = auto()  # the host has written memory
+    STEPPED = auto()  # the one instruction that was to run has run, or raised something
+    DUE = auto()  # an instruction's hook has found that it faults
+    SHUTDOWN = auto()
 
 
 @dataclass(slots=True)
