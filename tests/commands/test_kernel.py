@@ -45,6 +45,9 @@ def test_a_report_names_the_files(run: Run, files: None, tmp_path: Path) -> None
 def test_a_machine_with_a_kernel_file_is_saved_and_goes_on(run: Run, files: None) -> None:
     words = ("snapshot", "save", "--kernel", "linux", "--append", "late", "-o", "m.vxs")
     assert run(*words, "--at", "5", "--memory", "4M").returncode == 0
+    info = json.loads(run("snapshot", "info", "m.vxs", "--json").stdout)
+    assert (Path(info["kernel"]["path"]).name, info["initrd"]) == ("linux", None)
+    assert info["kernel"]["sha256"].encode() in run("snapshot", "info", "m.vxs").stdout
     done = run("snapshot", "restore", "m.vxs")
     assert (done.returncode, done.stdout) == (7, b"late")
 

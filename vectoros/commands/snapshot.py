@@ -114,12 +114,17 @@ def info(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    disk = found["disk"]
+    files: list[tuple[str, str]] = []
+    for name in ("disk", "kernel", "initrd"):
+        place = found[name]
+        if place is not None:
+            files += [(name, place["path"]), (f"{name}'s SHA-256", place["sha256"])]
+        elif name == "disk":
+            files.append((name, "none"))
     rows = [
         ("tick", f"{found['tick']} ({format_ticks(found['tick'])})"),
         ("memory", f"{found['memory'] // MIB} MiB, {found['pages']} pages in use"),
-        ("disk", "none" if disk is None else disk["path"]),
-        ("disk's SHA-256", "none" if disk is None else disk["sha256"]),
+        *files,
         ("devices", ", ".join(found["devices"])),
         ("rip", found["rip"]),
         ("milestones", str(len(found["milestones"]))),
@@ -161,13 +166,17 @@ def restore(
 
 def data(saved: Snapshot) -> dict[str, Any]:
     """Return what is in a snapshot that came from a file, as data."""
-    disk = saved.history["disk"]
+    places = {name: saved.history[name] for name in ("disk", "kernel", "initrd")}
+    files = {
+        name: None if place is None else {"path": place[0], "sha256": place[1]}
+        for name, place in places.items()
+    }
     return {
         "tick": saved.tick,
         "memory": saved.fingerprint["memory"],
         "pages": len(saved.ram.contents()),
         "devices": list(saved.state["devices"]),
-        "disk": None if disk is None else {"path": disk[0], "sha256": disk[1]},
+        **files,
         "rip": f"{saved.state['cpu']['rip']:#x}",
         "serial": saved.history["serial"].decode("utf-8", errors="replace"),
         "milestones": [
