@@ -66,7 +66,9 @@ def load(path: Path = PATH) -> AllowList:
     found = tomllib.loads(path.read_text(encoding="utf-8"))
     ours = tuple(_row(row, row.get("machines", MACHINES)) for row in found.get("ours", []))
     witness = tuple(_row(row, (QEMU,)) for row in found.get("witness", []))
-    pinned = (Pinned(row["source"], row["reason"], row.get("test")) for row in found["pinned"])
+    pinned = (
+        Pinned(row["source"], row["reason"], row.get("test")) for row in found.get("pinned", [])
+    )
     return AllowList(ours, witness, tuple(pinned))
 
 
