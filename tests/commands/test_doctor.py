@@ -106,3 +106,13 @@ def test_the_trial_notices_an_engine_that_drifts(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trial, "PAUSES", range(0))
     monkeypatch.setattr(trial, "_hash", lambda engine, *, pauses: f"{engine}{pauses}")
     assert "with pauses" in (trial.exactness("fast") or "")
+
+
+def test_a_host_without_the_guards_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vectoros.cpu.repairs.repair", lambda: "this is another build")
+    assert cli.main(["doctor"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    why = "a guest may end this process or leave its ring: this is another build"
+    assert f"guards of the host FAILED none, so that {why}" in said

@@ -87,9 +87,21 @@ def diagnose() -> Diagnosis:
         engine, why = "fast", "all that the fast engine relies on holds here"
     else:
         engine, why = "portable", f"the fast engine cannot run: {last.name}: {last.detail}"
+    checks += _unguarded()
     engines = ["fast", "portable"] if last.ok else ["portable"]
     trials = [_trial(name) for name in engines]
     return Diagnosis(engine, why, checks, trials, [NOTE, *caveats()])
+
+
+def _unguarded() -> list[Finding]:
+    """Return a finding if the defects of Unicorn that a guest can reach are not repaired here."""
+    from vectoros.cpu import repairs
+
+    reason = repairs.repair()
+    if reason is None:
+        return []
+    detail = f"none, so that a guest may end this process or leave its ring: {reason}"
+    return [Finding("guards of the host", False, detail)]
 
 
 def _trial(engine: str) -> Finding:
