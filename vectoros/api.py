@@ -38,7 +38,7 @@ from vectoros.config import (
 )
 from vectoros.cpu.registers import Registers
 from vectoros.cpu.run_log import RunLog
-from vectoros.crash import crash_of
+from vectoros.crash import CRASHES, crash_of
 from vectoros.crash_report import Crash
 from vectoros.disk import DiskImage
 from vectoros.errors import BadFileError, UsageError
@@ -225,6 +225,8 @@ class Machine:
 
     def crash(self, stop: StopRequest) -> Crash | None:
         """Return why the guest cannot go on, if ``stop`` is that it cannot."""
+        if stop.reason not in CRASHES:  # to find the names may take a second
+            return None
         return crash_of(self._pc, stop, self.symbols, self._log)
 
     def record_branches(self) -> None:
