@@ -17,12 +17,13 @@ from vectoros.cpu.cpu_bus import CpuBus
 from vectoros.cpu.cpuid import cpuid
 from vectoros.cpu.delivery import Event, EventKind, Outcome, deliver
 from vectoros.cpu.delivery_protected import stack_mask
+from vectoros.cpu.disasm import LONGEST, instruction_length
 from vectoros.cpu.engine_context import ContextEngine
 from vectoros.cpu.fault_log import FaultLog
-from vectoros.cpu.faults import WITH_ERROR_CODE, Vector
+from vectoros.cpu.faults import WITH_ERROR_CODE, CpuFault, Vector
 from vectoros.cpu.ioperm import port_access_allowed
 from vectoros.cpu.meter import NOWHERE, Meter
-from vectoros.cpu.paging import Access
+from vectoros.cpu.paging import Access, read_linear
 from vectoros.cpu.registers import CONTEXT_BYTES
 from vectoros.cpu.syscall import enter_syscall
 from vectoros.cpu.sysenter import enter_sysenter
@@ -132,7 +133,8 @@ class TrapEngine(ContextEngine):
         """Whether a page fault is of an instruction fetch, which Unicorn makes when it translates.
 
         Only with NX or SMEP does the error code say so. Else it is one if RIP is not
-        within the block charged last: then no block is running.
+        within the block charged last: then no block is running. Or if a jump back into
+        that block has found an instruction of which a part is missing.
         """
         regs = self.regs
         if regs._error_code & Access.FETCH:
@@ -140,7 +142,19 @@ class TrapEngine(ContextEngine):
         tells = regs.cr4 & CR4_SMEP or (regs.efer & EFER_NXE and regs.cr4 & CR4_PAE)
         if tells or regs._error_code & Access.WRITE:
             return False
-        return self._meter.done(regs, regs.rip) is None
+        return self._meter.done(regs, regs.rip) is None or self._reaches(regs.cr2)
+
+    def _reaches(self, address: int) -> bool:
+        """Whether the instruction at RIP goes on at ``address``, where a page begins."""
+        regs = self.regs
+        before = address - regs.linear_rip
+        if address % PAGE_SIZE or not 0 < before < LONGEST:
+            return False
+        try:
+            code = read_linear(regs, self.memory, regs.linear_rip, before, look=True)
+        except CpuFault:
+            return False
+        return instruction_length(code, regs.code_bits) == 0
 
     def _fetched_too_early(self) -> bool:
         """Drop a fetch fault that the guest must not see yet; return whether it was one.
