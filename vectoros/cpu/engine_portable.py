@@ -239,7 +239,7 @@ class PortableEngine(TrapEngine):
         except CpuFault:
             return False
         for one in disassemble(code + bytes(_LONGEST), pc, regs.code_bits):
-            if one.address >= address or one.mnemonic == BAD:
+            if one.address >= address:
                 return one.mnemonic == BAD or (one.address, one.size) == (address, size)
         return False
 
