@@ -191,3 +191,20 @@ def test_smep_tells_fetches_too(engine: str) -> None:
     machine.run()
     (fault,) = machine.cpu.faults()
     assert (fault.error_code, fault.rip, fault.tick) == (0x10, MISSING, 2)
+
+
+@every_space
+@every_engine
+def test_a_jump_into_itself_retires_before_what_it_leads_to_is_missing(
+    engine: str, mode: str, paging: str, ring: int, nx: bool
+) -> None:
+    code = bytes.fromhex("76 ff bb 8d")  # jbe to its own second byte: an instruction of six
+    for ticks in (1, 1 << 40):
+        machine = before_the_gap(engine, mode, paging, ring, nx, code)
+        machine.regs.rflags |= Flag.CF
+        machine.cpu.registers_changed()
+        while not machine.cpu.faults():
+            machine.run(ticks)
+        fault = machine.cpu.faults()[0]
+        assert (fault.vector, fault.rip, fault.cr2) == (14, MISSING - 3, MISSING)
+        assert fault.tick == 2

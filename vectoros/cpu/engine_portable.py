@@ -2,8 +2,9 @@
 
 It runs wherever Unicorn's wheel does, needs no executable memory and no private
 symbol, and is the fast engine's differential oracle. The registers are a copy
-in a Unicorn context (:mod:`vectoros.cpu.engine_context`); exceptions are
-delivered in Python (:mod:`vectoros.cpu.engine_traps`).
+in a Unicorn context (:mod:`vectoros.cpu.engine_context`); exceptions are delivered
+(:mod:`vectoros.cpu.engine_traps`) and some instructions done
+(:mod:`vectoros.cpu.engine_instructions`) in Python.
 
 How a slice ends on the exact instruction: an instruction limit is always set
 (Unicorn ignores it on blocks that were translated without one), the block hook
@@ -29,7 +30,7 @@ from vectoros.cpu.breakpoints import pending
 from vectoros.cpu.core import Stop, Surroundings
 from vectoros.cpu.delivery import Event
 from vectoros.cpu.disasm import BAD, disassemble
-from vectoros.cpu.engine_traps import TrapEngine
+from vectoros.cpu.engine_instructions import InstructionEngine
 from vectoros.cpu.faults import CpuFault, Vector
 from vectoros.cpu.meter import NOWHERE, Pause
 from vectoros.cpu.paging import read_linear
@@ -46,7 +47,7 @@ _PREFIXES = frozenset(b"\x26\x2e\x36\x3e\x64\x65\x66\x67\xf2\xf3")
 _REX = range(0x40, 0x50)
 
 
-class PortableEngine(TrapEngine):
+class PortableEngine(InstructionEngine):
     """See the module."""
 
     name = "portable"
@@ -287,7 +288,7 @@ class PortableEngine(TrapEngine):
         except CpuFault:
             return False
         for one in disassemble(code + bytes(_LONGEST), pc, regs.code_bits):
-            if one.address >= address or one.mnemonic == BAD:
+            if one.address >= address:
                 return one.mnemonic == BAD or (one.address, one.size) == (address, size)
         return False
 

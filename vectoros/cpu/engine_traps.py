@@ -1,7 +1,6 @@
-"""Exceptions, interrupts and hooked instructions of the portable engine, in Python.
+"""Exceptions and interrupts of the portable engine, in Python.
 
-Each does what its twin in the fast engine does in host code: ``native.S`` for
-exceptions, ``native_instructions.S`` for the rest.
+They do what their twin in the fast engine, ``native.S``, does in host code.
 """
 
 from __future__ import annotations
@@ -14,19 +13,16 @@ from vectoros.cpu.bits import CR4_PAE, CR4_SMEP, EFER_NXE, Flag, Gpr, Seg
 from vectoros.cpu.breakpoints import Cause, pending, set_pending
 from vectoros.cpu.core import Counters, Fault, Surroundings
 from vectoros.cpu.cpu_bus import CpuBus
-from vectoros.cpu.cpuid import cpuid
 from vectoros.cpu.debug_portable import PortableDebug
 from vectoros.cpu.delivery import Event, EventKind, Outcome, deliver
 from vectoros.cpu.delivery_protected import stack_mask
+from vectoros.cpu.disasm import LONGEST, instruction_length
 from vectoros.cpu.engine_context import ContextEngine
 from vectoros.cpu.fault_log import FaultLog
-from vectoros.cpu.faults import WITH_ERROR_CODE, Vector
-from vectoros.cpu.ioperm import port_access_allowed
+from vectoros.cpu.faults import WITH_ERROR_CODE, CpuFault, Vector
 from vectoros.cpu.meter import NOWHERE, Meter, Pause
-from vectoros.cpu.paging import Access
+from vectoros.cpu.paging import Access, read_linear
 from vectoros.cpu.registers import CONTEXT_BYTES
-from vectoros.cpu.syscall import enter_syscall
-from vectoros.cpu.sysenter import enter_sysenter
 from vectoros.cpu.translated import Translated, exported
 from vectoros.cpu.undefined import attempt
 from vectoros.errors import hold
@@ -60,22 +56,9 @@ class TrapEngine(ContextEngine):
         self._ahead_at = NOWHERE  # what was left when we made an interrupt shadow
         self._syscalls = 0
         self._undo = 0  # ticks of the software interrupt that is being delivered
-        self._install_instruction_hooks()
-
-    def _install_instruction_hooks(self) -> None:
-        uc, x86 = api.uc, api.x86
+        uc = api.uc
         self.hook(uc.UC_HOOK_INTR, api.IntrHook(self.guarded(self._on_exception, None)))
         self.hook(uc.UC_HOOK_INSN_INVALID, api.InvalidHook(self.guarded(self._on_invalid, True)))
-        for instruction, callback in (
-            (x86.UC_X86_INS_SYSCALL, api.VoidHook(self.guarded(self._on_syscall, None))),
-            (x86.UC_X86_INS_SYSENTER, api.VoidHook(self.guarded(self._on_sysenter, None))),
-            (x86.UC_X86_INS_RDTSC, api.SkipHook(self.guarded(self._on_rdtsc, 1))),
-            (x86.UC_X86_INS_RDTSCP, api.SkipHook(self.guarded(self._on_rdtscp, 1))),
-            (x86.UC_X86_INS_CPUID, api.SkipHook(self.guarded(self._on_cpuid, 0))),
-            (x86.UC_X86_INS_IN, api.InHook(self.guarded(self._on_in, 0))),
-            (x86.UC_X86_INS_OUT, api.OutHook(self.guarded(self._on_out, None))),
-        ):
-            self.hook(uc.UC_HOOK_INSN, callback, instruction)
 
     def _stop(self, why: Pause) -> None:
         """Stop before the next instruction: from the block hook, or after an event."""
@@ -158,7 +141,8 @@ class TrapEngine(ContextEngine):
         """Whether a page fault is of an instruction fetch, which Unicorn makes when it translates.
 
         Only with NX or SMEP does the error code say so. Else it is one if RIP is not
-        within the block charged last: then no block is running.
+        within the block charged last: then no block is running. Or if a jump back into
+        that block has found an instruction of which a part is missing.
         """
         regs = self.regs
         if regs._error_code & Access.FETCH:
@@ -166,7 +150,19 @@ class TrapEngine(ContextEngine):
         tells = regs.cr4 & CR4_SMEP or (regs.efer & EFER_NXE and regs.cr4 & CR4_PAE)
         if tells or regs._error_code & Access.WRITE:
             return False
-        return self._meter.done(regs, regs.rip) is None
+        return self._meter.done(regs, regs.rip) is None or self._reaches(regs.cr2)
+
+    def _reaches(self, address: int) -> bool:
+        """Whether the instruction at RIP goes on at ``address``, where a page begins."""
+        regs = self.regs
+        before = address - regs.linear_rip
+        if address % PAGE_SIZE or not 0 < before < LONGEST:
+            return False
+        try:
+            code = read_linear(regs, self.memory, regs.linear_rip, before, look=True)
+        except CpuFault:
+            return False
+        return instruction_length(code, regs.code_bits) == 0
 
     def _is_behind_step(self) -> bool:
         """Whether a breakpoint is set, and the one instruction that was to run has run."""
@@ -316,69 +312,6 @@ class TrapEngine(ContextEngine):
             ctypes.memmove(ctypes.addressof(self.regs), image, CONTEXT_BYTES)
             self._meter.refund(self.regs, self.regs.rip)
             self._deliver(event)
-
-    def _on_syscall(self, _uc: int, _data: int) -> None:
-        self._pull(inside=True)
-        regs = self.regs
-        # It ends its block, and Unicorn adds its length to RIP when this returns.
-        length = self._meter.pc + self._meter.size - regs.linear_rip
-        if not enter_syscall(regs, length):
-            self._fault_later(Event(Vector.UD))
-            return
-        self._syscalls += 1
-        self._cr2 = regs.cr2
-        regs.rip = regs.rip - length & _MASK64
-        self._push()
-
-    def _on_sysenter(self, _uc: int, _data: int) -> None:
-        self._pull(inside=True)
-        regs = self.regs
-        length = self._meter.pc + self._meter.size - regs.linear_rip
-        if enter_sysenter(regs):
-            regs.rip = regs.rip - length & _MASK64
-            self._push()
-        else:
-            self._fault_later(Event(Vector.GP, error_code=0))
-
-    def _on_rdtsc(self, _uc: int, _data: int) -> int:
-        now = self._now()
-        self._repair_flags()
-        self._write(api.x86.UC_X86_REG_RAX, now & _MASK32)
-        self._write(api.x86.UC_X86_REG_RDX, now >> 32 & _MASK32)
-        return 1
-
-    def _on_rdtscp(self, uc: int, data: int) -> int:
-        self._on_rdtsc(uc, data)
-        self._write(api.x86.UC_X86_REG_RCX, self.regs.tsc_aux & _MASK32)
-        return 1
-
-    def _on_cpuid(self, _uc: int, _data: int) -> int:
-        self._pull(inside=True)
-        self._repair_flags()
-        regs, x86 = self.regs, api.x86
-        leaf = cpuid(regs.gpr[Gpr.RAX] & _MASK32, regs.gpr[Gpr.RCX] & _MASK32, regs.cr4)
-        if leaf is None:
-            return 0
-        registers = (x86.UC_X86_REG_RAX, x86.UC_X86_REG_RBX, x86.UC_X86_REG_RCX, x86.UC_X86_REG_RDX)
-        for register, value in zip(registers, leaf, strict=True):
-            self._write(register, value)
-        return 1
-
-    def _on_in(self, _uc: int, port: int, width: int, _data: int) -> int:
-        return self.around.port_read(port, width) if self._may_use(port, width) else 0
-
-    def _on_out(self, _uc: int, port: int, width: int, value: int, _data: int) -> None:
-        if self._may_use(port, width):
-            self.around.port_write(port, width, value)
-
-    def _may_use(self, port: int, width: int) -> bool:
-        """Whether the program may access the port; if not, it gets #GP(0)."""
-        self._pull(inside=True)
-        self._repair_flags()
-        if port_access_allowed(self.regs, self.memory, port, width):
-            return True
-        self._fault_later(Event(Vector.GP, error_code=0))
-        return False
 
     # -- reports -------------------------------------------------------------
 
