@@ -109,7 +109,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     machines: list[Qemu] = []
 
     def started(*options: str, image: Path = IMAGE) -> Qemu:
-        machines.append(Qemu(tmp_path, *options, image=image))
+        folder = tmp_path / f"qemu{len(machines)}"
+        folder.mkdir()
+        machines.append(Qemu(folder, *options, image=image))
         return machines[-1]
 
     yield started
