@@ -20,7 +20,7 @@ from tests.conformance.subjects import names, subject
 pytestmark = pytest.mark.conformance
 
 ALLOWED = allowlist.load()
-MOST_ALLOWED = 60
+MOST_ALLOWED = 73
 """Length of the allow-list. It may only fall: lower this with it.
 
 Only a commit that brings new programs may raise it, by the rows of their cases.
