@@ -17,7 +17,7 @@ from vectoros.assembler import Program, Source, assemble_sources
 
 FOLDER = Path(__file__).parents[1] / "guest" / "cpu"
 TABLES = Path(__file__).parent / "tables"
-BEFORE = ("layout", "macros", "start", "print", "enter", "catch", "home")
+BEFORE = ("layout", "macros", "pic", "debugging", "start", "print", "enter", "catch", "home")
 AFTER = ("end",)
 ORIGIN = 0x10000
 """As lib/layout.S has it."""

@@ -21,7 +21,7 @@ from tests.conformance.subjects import names, subject
 pytestmark = pytest.mark.conformance
 
 ALLOWED = allowlist.load()
-MOST_ALLOWED = 103
+MOST_ALLOWED = 116
 """Length of the allow-list. It may only fall: lower this with it.
 
 Only a commit that brings new programs may raise it, by the rows of their cases.
