@@ -21,6 +21,40 @@ def disassemble(code: bytes, address: int, bits: int) -> list[str]:
     return [f"{i.mnemonic} {i.op_str}".strip() for i in decoder.disasm(code, address)]
 
 
+EVERY_PLACE_OF_A_NUMBER = """
+.set SIZE, 10
+start: mov rax, [rbx + 8*rcx + 100]
+mov rax, [rbx + rcx*4 - SIZE]
+mov ecx, 1 << 12 | SIZE
+enter 32, 1
+fadd st(1)
+.byte 10, 'a'
+.word 1000
+.long 4294967295, end - start + 10
+.quad 18446744073709551615, start + 10
+.asciz "10"
+.zero 10
+.balign 32
+end:
+.section next
+nop
+"""
+IN_RADIX_16 = """
+import sys
+import keystone as k
+from vectoros.assembler import assemble
+
+class Ks(k.Ks):
+    def __init__(self, *kind):
+        super().__init__(*kind)
+        self.syntax = k.KS_OPT_SYNTAX_INTEL | k.KS_OPT_SYNTAX_RADIX16
+
+assert Ks(k.KS_ARCH_X86, k.KS_MODE_64).asm("mov al, 10", as_bytes=True) == (b"\\xb0\\x10", 1)
+k.Ks = Ks
+print(assemble(sys.argv[1]).code.hex())
+"""
+
+
 def code_of(program: Program, start: str, end: str) -> bytes:
     first, last = program.symbols[start], program.symbols[end]
     return program.code[first - program.origin : last - program.origin]
@@ -163,6 +197,17 @@ def test_every_jump_goes_to_its_label(blocks: list[tuple[int, int]]) -> None:
         address = program.symbols[f"block{index}"]
         (jump, *_) = disassemble(program.code[address - program.origin :], address, 64)
         assert jump == f"jmp {program.symbols[f'block{target}']:#x}"
+
+
+def test_no_number_is_read_in_the_radix_that_keystone_does_not_initialise() -> None:
+    # In a process of its own: what a decimal number leads to here is an endless loop.
+    run = subprocess.run(
+        [sys.executable, "-c", IN_RADIX_16, EVERY_PLACE_OF_A_NUMBER],
+        check=True,
+        stdout=subprocess.PIPE,
+        timeout=60,  # s; it takes a fraction of one
+    )
+    assert bytes.fromhex(run.stdout.decode()) == assemble(EVERY_PLACE_OF_A_NUMBER).code
 
 
 def test_importing_the_assembler_does_not_load_keystone() -> None:

@@ -33,14 +33,14 @@ def test_labels_belong_to_the_statement_on_their_line() -> None:
 
 
 def test_a_set_counts_from_its_line_on_and_may_use_what_is_before() -> None:
-    assert bodies("mov eax, A\n.set A, B * 2\nmov eax, A", B=3) == ["mov eax, A", "mov eax, 6"]
+    assert bodies("mov eax, A\n.set A, B * 2\nmov eax, A", B=3) == ["mov eax, A", "mov eax, 0x6"]
 
 
 def test_a_set_and_a_macro_of_one_source_serve_the_next() -> None:
     assert bodies(".set A, 5\n.macro two\nnop\nnop\n.endm", "two\nmov al, A") == [
         "nop",
         "nop",
-        "mov al, 5",
+        "mov al, 0x5",
     ]
 
 
@@ -48,7 +48,7 @@ def test_a_macro_takes_arguments_and_numbers_its_expansions() -> None:
     text = ".macro wait port, bit\nx\\@: in al, \\port\ntest al, \\bit\njz x\\@\n.endm\n"
     found = read(text + "wait 5, 1\nwait 6, BIT", BIT=2)
     assert [statement.labels for statement in found if statement.labels] == [("x1",), ("x2",)]
-    assert [statement.body for statement in found][3:] == ["in al, 6", "test al, 2", "jz x2"]
+    assert [statement.body for statement in found][3:] == ["in al, 0x6", "test al, 0x2", "jz x2"]
     assert found[3].line.number == 7  # where it is used, not where it is defined
 
 
@@ -68,19 +68,19 @@ def test_code_size_and_section_are_noted_on_each_statement() -> None:
 
 def test_strings_become_bytes() -> None:
     assert bodies('.ascii "a\\r", "b"\n.asciz "c"\n.ascii ""') == [
-        ".byte 97, 13, 98",
-        ".byte 99, 0",
+        ".byte 0x61, 0xd, 0x62",
+        ".byte 0x63, 0x0",
         "",
     ]
 
 
 def test_sizes_are_computed_here() -> None:
-    assert bodies(".zero 2 * PAGE\n.balign 1 << 4", PAGE=4096) == [".zero 8192", ".balign 16"]
+    assert bodies(".zero 2 * PAGE\n.balign 1 << 4", PAGE=4096) == [".zero 0x2000", ".balign 0x10"]
 
 
 def test_labels_may_stand_in_data() -> None:
     assert bodies(".quad start, start + 8\n.word end - start") == [
-        ".quad start, start + 8",
+        ".quad start, start + 0x8",
         ".word end - start",
     ]
 
@@ -112,6 +112,8 @@ def test_labels_may_stand_in_data() -> None:
         (".byte 256", "0x100 does not fit in 8 bits"),
         (".byte 1, -129", "-0x81 does not fit in 8 bits"),
         (".word 1 << 16", "0x10000 does not fit in 16 bits"),
+        ("mov eax, 10h", "10h is not a number"),
+        (".quad label + 99999999999999999999", "0x56bc75e2d630fffff does not fit in 64 bits"),
         (".asciz hello", "this directive takes strings in double quotes"),
         (".zero end - start", "end is not a constant"),
         (".set 5, 5", ".set needs a name"),

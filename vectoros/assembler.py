@@ -124,7 +124,7 @@ def _text(statements: Sequence[Statement], count: int) -> str:
         if previous is None or statement.bits != previous.bits:
             rows.append(f".code{statement.bits}")
         if previous is not None and statement.section != previous.section:
-            rows.append(f".balign {PAGE_SIZE}")
+            rows.append(f".balign {PAGE_SIZE:#x}")
         rows.append(f"vx.{index}:")
         rows.extend(f"{label}:" for label in statement.labels)
         table.extend(f".quad {label}" for label in statement.labels)
@@ -133,7 +133,7 @@ def _text(statements: Sequence[Statement], count: int) -> str:
         rows.append(f"vx.{index}.end:")
         previous = statement
     table.extend(f".quad vx.{index}, vx.{index}.end" for index in range(len(statements)))
-    return "\n".join([*rows, *table, f".quad {_END}"])
+    return "\n".join([*rows, *table, f".quad {_END:#x}"])
 
 
 def _encode(keystone: Ks, text: str, origin: int) -> bytes | str:

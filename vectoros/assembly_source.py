@@ -5,6 +5,11 @@ before keystone sees the text. That last step is not a convenience: keystone
 0.9.2 encodes ``[rax + SIZE*2]`` and ``-SIZE`` wrongly, and silently, when
 ``SIZE`` is a symbol. What it gets wrong in other ways is refused here.
 
+Every number is handed on in hexadecimal, with its ``0x``. Keystone reads any other in
+a radix that it does not initialise: ``AsmLexer::LexDigit`` compares ``MCAsmInfo::Radix``
+with 16. Where that piece of the heap holds a 16, ``10`` is sixteen, and a number that
+has become too large for its directive makes keystone loop without end.
+
 The language is a small part of GNU as in Intel syntax: ``label:``, ``# comment``,
 ``.set NAME, EXPRESSION``, ``.macro NAME A, B`` to ``.endm`` (``\A`` is an
 argument, ``\@`` a number unique to the expansion), ``.section NAME``,
@@ -202,9 +207,9 @@ class Reader:
         """Return the statement as keystone is to read it."""
         if word in _STRINGS:
             data = strings(rest, _STRINGS[word])
-            return f".byte {', '.join(map(str, data))}" if data else ""
+            return f".byte {', '.join(map(hex, data))}" if data else ""
         if word in _SIZES:  # keystone miscounts if there is a label in the size
-            return f"{word} {evaluate(rest, self._constants)}"
+            return f"{word} {evaluate(rest, self._constants):#x}"
         if word in _DATA:
             self._check_range(rest, _DATA[word])
         elif word.startswith("."):

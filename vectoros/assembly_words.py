@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 _STRING = r"\"(?:\\.|[^\"\\])*\""
 _CHARACTER = r"'(?:\\.|[^'\\])'"
-NAME = re.compile(r"[A-Za-z_.$][\w.$]*")
+NAME = re.compile(r"\$?[A-Za-z_.][\w.$]*")
 QUOTED = re.compile(rf"{_STRING}|{_CHARACTER}")
 
 _COMMENT = re.compile(rf"({QUOTED.pattern})|(?:#|//).*")
@@ -47,22 +47,34 @@ def without_comment(text: str) -> str:
 
 
 def with_numbers(text: str, constants: Mapping[str, int]) -> str:
-    """Return ``text`` with each constant and each character replaced by its number.
+    """Return ``text`` with each number, constant and character as a hexadecimal number.
 
-    >>> with_numbers("cmp al, 'A' + SHIFT", {"SHIFT": 3})
-    'cmp al, 65 + 3'
+    >>> with_numbers("cmp al, 'A' + SHIFT * 10", {"SHIFT": 3})
+    'cmp al, 0x41 + 0x3 * 0xa'
     """
 
     def replace(found: re.Match[str]) -> str:
         word = found[0]
         if word[0] == "'":
-            return str(unescape(word)[0])
-        value = constants.get(word)
-        if value is None:
+            value = unescape(word)[0]
+        elif word[0].isdigit():
+            value = _number(word)
+        elif word in constants:
+            value = constants[word]
+        else:
             return word
-        return str(value) if value >= 0 else f"({value})"
+        if not -(1 << 63) <= value < 1 << 64:
+            raise ValueError(f"{value:#x} does not fit in 64 bits")
+        return f"{value:#x}" if value >= 0 else f"({value:#x})"
 
     return _WORD.sub(replace, text)
+
+
+def _number(word: str) -> int:
+    try:
+        return int(word, base=0)
+    except ValueError:
+        raise ValueError(f"{word} is not a number") from None
 
 
 def unescape(literal: str) -> bytes:
