@@ -5,7 +5,7 @@
 # in long mode, ring 0, interrupts off, at the address that the directory names,
 # with rdi the physical address of the boot record and the stack below 7c00. The
 # first 2 MiB are mapped, twice, readable, writable and executable: at 0 and at
-# -2 GiB. The kernel replaces that at once.
+# -2 GiB. The kernel goes on to the address space that is built for it, at once.
 #
 # Physical memory used:
 #   DIRECTORY    0x0600  the directory
@@ -15,6 +15,7 @@
 #   BOOT_RECORD  0x5000  what the kernel is told (kernel/boot_record.py)
 #   stack        below 0x7c00
 #   BOUNCE      0x10000  sectors on their way to where they belong
+#   KERNEL_TABLES 0x20000  the kernel's page tables (kernel_space.S)
 #   and what the directory's entries say, from 1 MiB on
 #
 # Source: Intel SDM Vol. 3A, "Initializing IA-32e Mode": the order PAE, then
@@ -23,6 +24,7 @@
 .set PML4,       0x2000
 .set PDPT,       0x3000
 .set PD,         0x4000
+.set KERNEL_TABLES, 0x20000
 .set TABLE_FLAGS, PTE_P | PTE_W
 .set BOOT_CODE32, 0x08
 .set BOOT_DATA,   0x10
@@ -124,8 +126,9 @@ protected:
 
 .code64
 long_mode:
-        mov     edi, BOOT_RECORD        # also clears the upper half of rdi
         mov     rsp, BOOT_SECTOR        # the upper half was undefined until now
+        call    make_kernel_space
+        mov     edi, BOOT_RECORD        # also clears the upper half of rdi
         mov     eax, DIRECTORY
         mov     rax, [rax + HEADER_ENTRY]
         jmp     rax

@@ -11,15 +11,14 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from vectoros.kernel.boot_info import info_constants
-from vectoros.kernel.boot_record import boot_constants
-from vectoros.kernel.errors import error_constants
-from vectoros.kernel.frame import frame_constants
-from vectoros.kernel.gate import gate_constants
-from vectoros.kernel.message import message_constants
-from vectoros.kernel.methods import method_constants
-from vectoros.kernel.objects import object_constants
-from vectoros.kernel.process_layout import layout_constants
+from vectoros.kernel import frame, gate, message, views
+from vectoros.kernel.boot_info import INFO_CONSTANTS
+from vectoros.kernel.boot_record import BOOT_CONSTANTS
+from vectoros.kernel.errors import ERROR_CONSTANTS
+from vectoros.kernel.methods import METHODS
+from vectoros.kernel.objects import OBJECT_CONSTANTS
+from vectoros.kernel.process_layout import LAYOUT_CONSTANTS
+from vectoros.kernel.ring import CHANNEL_CONSTANTS
 
 PHYSMAP = 0xFFFF_8000_0000_0000
 """Virtual address of physical address 0, in ring 0."""
@@ -75,31 +74,32 @@ TRAPS: dict[Trap, TrapRow] = {
     Trap.CALL: TrapRow(
         8,
         "rdi capability, rsi info, message; out: all",
-        "invoke an object and get its answer, or signal a notification. An endpoint"
-        " refuses it, InvalidCapability 1: there is no Reply object to answer with",
+        "send a message and wait for its answer: of a receiver, through the Reply object that it"
+        " names, or of the kernel",
     ),
     Trap.REPLY_RECV: TrapRow(
-        8, "rdi endpoint, rsi info, message, r12 reply; out: all",
-        "InvalidCapability 1: there is no Reply object that r12 could name",
+        12, "rdi endpoint or notification, rsi info, message, r12 reply; out: all",
+        "answer through r12 if somebody waits for that, then Recv",
     ),
     Trap.SEND: TrapRow(
         8, "rdi capability, rsi info, message; out: all",
-        "as Call; to an endpoint, wait until somebody receives the message",
+        "as Call, without an answer of a receiver's; to a Reply object, it is the answer",
     ),
     Trap.NB_SEND: TrapRow(
         8, "rdi capability, rsi info, message; out: all",
         "as Send, but a message that nobody waits for is dropped",
     ),
     Trap.RECV: TrapRow(
-        8, "rdi endpoint or notification; out: all, rdi badge",
-        "wait for a message, or for signals of a notification, which are in the badge",
+        8, "rdi endpoint or notification, r12 reply or an empty slot; out: all, rdi badge",
+        "wait for a message, or for signals of a notification, which are in the badge; who calls"
+        " will be answered through r12. Without one, a caller stops when its message is there",
     ),
     Trap.NB_RECV: TrapRow(8, "as Recv", "as Recv, but badge 0 if there is nothing yet"),
     Trap.WAIT: TrapRow(8, "as Recv", "as Recv, and never with a Reply object"),
     Trap.NB_WAIT: TrapRow(8, "as Recv", "as NBRecv, and never with a Reply object"),
     Trap.NB_SEND_RECV: TrapRow(
-        8, "rdi endpoint, rsi info, message, r12 reply, r13 capability; out: all",
-        "InvalidCapability 1: there is no Reply object that r12 could name",
+        12, "rdi endpoint or notification, rsi info, message, r12 reply, r13 capability; out: all",
+        "NBSend to r13, then Recv on rdi",
     ),
     Trap.NB_SEND_WAIT: TrapRow(
         12, "rdi endpoint or notification, rsi info, message, r12 capability; out: all",
@@ -117,6 +117,9 @@ COST_SWITCH = 6
 
 COST_WORDS = 8
 """Message words that a unit moves."""
+
+COST_CAPABILITY = 2
+"""Of a capability in a message between threads."""
 
 COST_PAGE = 16
 """Of a page that BOOT sets up."""
@@ -140,6 +143,9 @@ class Fault(IntEnum):
     VM_FAULT = 6
     """0: ip, 1: address, 2: 1 if it was to fetch code, 3: error code."""
 
+    TIMEOUT = 5
+    """0: badge of the scheduling context, 1: ticks used since Consumed was asked."""
+
 
 class State(IntEnum):
     """What a thread is doing."""
@@ -151,9 +157,12 @@ class State(IntEnum):
     BLOCKED_ON_RECEIVE = 2
     BLOCKED_ON_SEND = 3
     BLOCKED_ON_REPLY = 4
-    """It has faulted and its handler knows; Resume lets it go on."""
+    """It has called, or faulted, and who knows of it has not answered."""
 
     BLOCKED_ON_NOTIFICATION = 5
+
+
+_OWN = ("PHYSMAP", "KERNEL_BASE", "GATE_VIRTUAL", "COST_UNIT", "TCB_SIZE", "TCB_FPU")
 
 
 def constants() -> dict[str, int]:
@@ -163,22 +172,36 @@ def constants() -> dict[str, int]:
     (1, '0x1204')
     """
     return {
-        **{f"TRAP_{trap.name}": trap.value for trap in Trap},
-        **{f"FAULT_{fault.name}": fault.value for fault in Fault},
-        **{f"STATE_{state.name}": state.value for state in State},
-        **method_constants(),
-        **object_constants(),
-        **error_constants(),
-        **message_constants(),
-        **frame_constants(),
-        **gate_constants(),
-        **layout_constants(),
-        **boot_constants(),
-        **info_constants(),
-        "PHYSMAP": PHYSMAP,
-        "KERNEL_BASE": KERNEL_BASE,
-        "GATE_VIRTUAL": GATE_VIRTUAL,
-        "COST_UNIT": COST_UNIT,
-        "TCB_SIZE": TCB_SIZE,
-        "TCB_FPU": TCB_FPU,
+        **views.constants("TRAP", Trap),
+        **views.constants("FAULT", Fault),
+        **views.constants("STATE", State),
+        **{row.constant: row.label for row in METHODS},
+        **OBJECT_CONSTANTS,
+        **ERROR_CONSTANTS,
+        "MESSAGE_MAX_LENGTH": message.MAX_LENGTH,
+        "MESSAGE_REGISTERS": message.REGISTERS,
+        "MESSAGE_LENDS": message.LENDS,
+        "MESSAGE_EXTRA": 1 << message.EXTRA_SHIFT,
+        "MESSAGE_UNWRAPPED": 1 << message.UNWRAPPED_SHIFT,
+        "MESSAGE_LABEL_SHIFT": message.LABEL_SHIFT,
+        **{name: at for name, at in vars(message).items() if name.startswith("IPC_")},
+        **views.constants("FRAME", frame.TrapFrame),
+        "FRAME_SIZE": frame.SIZE,
+        "FRAME_SYSCALL": frame.FRAME_SYSCALL,
+        "GATE_SIZE": gate.SIZE,
+        **views.constants("GATE", gate.GateBlock),
+        **views.constants("GATE", gate.Flag),
+        "GATE_OPS": gate.OPS,
+        "GATE_PANIC_TEXT": gate.PANIC_TEXT,
+        "PANIC_TEXT": gate.PANIC_TEXT,
+        **views.constants("REASON", gate.Reason),
+        "OP_SIZE": gate.OP_SIZE,
+        **views.constants("OP", gate.Operation),
+        **views.constants("OP", gate.Op),
+        "OP_ADDRESS": gate.Operation.fields["target"].offset,
+        **LAYOUT_CONSTANTS,
+        **BOOT_CONSTANTS,
+        **INFO_CONSTANTS,
+        **CHANNEL_CONSTANTS,
+        **{name: globals()[name] for name in _OWN},
     }

@@ -6,8 +6,13 @@ overwritten, and how many is no secret: it is the number written less what fits.
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum
 
+from vectoros.kernel.errors import ILLEGAL, Error, Refusal
+from vectoros.kernel.invocation import Action, Invocation, decodes
+from vectoros.kernel.objects import Right, Type
+from vectoros.kernel.root import AUDIT, PROCESSOR
 from vectoros.kernel.tcb import Tcb
 from vectoros.kernel.trap import Trap
 from vectoros.kernel.views import Field, View
@@ -21,21 +26,16 @@ class Event(IntEnum):
     """What a record is about."""
 
     STOPPED = 1
-    """A thread faulted and has no handler. Object: its TCB; detail: the FAULT;
+    """A thread faulted and has no handler. Object: its TCB; label: the FAULT;
     words: where, and the address, capability address, vector or trap number."""
 
-    BOUND = 2
-    """An interrupt line was bound to a notification. Object: the notification; detail: the
-    line; words: the badge."""
+    INVOKED = 2
+    """A method that changes what somebody may do was refused, or is done: one that is
+    preempted is written down once, at its end. Words: the first two arguments."""
 
-    CLEARED = 3
-    """An interrupt line was unbound. Detail: the line."""
-
-    PRIORITY = 4
-    """A priority was set. Object: the TCB; detail: the priority."""
-
-    REGISTERS = 5
-    """A thread's registers were set. Object: the TCB; words: rip and rsp."""
+    DENIED = 3
+    """A policy forbids it. Label: the method's, or the trap's number, or of what has no
+    methods, as those of messages, the type and a bit of the policy (kernel/policy.py)."""
 
 
 class Record(View):
@@ -43,11 +43,17 @@ class Record(View):
 
     tick = Field(0x00, "when")
     event = Field(0x08, "an EVENT")
-    subject = Field(0x10, "process that did it")
-    object = Field(0x18, "physical address of the object it was done to")
-    detail = Field(0x20, "see the event")
-    word0 = Field(0x28, "see the event")
-    word1 = Field(0x30, "see the event")
+    subject = Field(0x10, "id of the thread that did it")
+    object = Field(0x18, "physical address, line or port of the object")
+    label = Field(0x20, "see the event")
+    status = Field(0x28, "an ERROR, or 0")
+    word0 = Field(0x30, "see the event")
+    word1 = Field(0x38, "see the event")
+
+
+_RECORD = struct.Struct("<8Q")
+_SLOT = AUDIT - PROCESSOR >> 3
+(_ID,) = Tcb.indices("id")
 
 
 class AuditLog(View):
@@ -60,32 +66,52 @@ class AuditLog(View):
         """Records that have been overwritten."""
         return max(0, self.written - CAPACITY)
 
-    @property
-    def records(self) -> list[Record]:
-        """The records that are left, oldest first."""
-        return [self._record(index) for index in range(self.dropped, self.written)]
-
-    def _record(self, index: int) -> Record:
+    def record(self, index: int) -> Record:
+        """Return the place of record ``index``, counted from the first ever."""
         return Record(self.ram, self.address + RECORDS + index % CAPACITY * RECORD_SIZE)
 
-    def next(self) -> Record:
-        """Return the place for one more record."""
-        record = self._record(self.written)
-        self.written += 1
-        return record
 
-
-def note(trap: Trap, event: Event, target: int, detail: int, *words: int) -> None:
-    """Write down that the caller did something."""
-    record = AuditLog(trap.ram, trap.root.audit.object).next()
-    record.tick = trap.now
-    record.event = event
-    record.subject = trap.thread.process
-    record.object = target
-    record.detail = detail
-    record.word0, record.word1 = (*words, 0, 0)[:2]
+def note(
+    trap: Trap, event: Event, target: int, label: int, words: tuple[int, ...] = (), status: int = 0
+) -> None:
+    """Write down what the caller did, unless it has done away with the log."""
+    memory, slot = trap.words, trap.cpu + _SLOT
+    if not memory[slot] & 0xFF:
+        return
+    log = memory[slot + 2]
+    number = memory[log >> 3]
+    memory[log >> 3] = number + 1
+    place = log + RECORDS + number % CAPACITY * RECORD_SIZE
+    subject = memory[(trap.caller >> 3) + _ID]
+    values = (trap.now, event, subject, target, label, status, *(*words, 0, 0)[:2])
+    _RECORD.pack_into(trap.ram.view, place, *values)
 
 
 def stopped(trap: Trap, thread: Tcb) -> None:
     """Write down that ``thread`` faulted and that nobody handles its faults."""
-    note(trap, Event.STOPPED, thread.address, thread.fault, thread.fault_ip, thread.fault_address)
+    words = (thread.fault_ip, thread.fault_address)
+    note(trap, Event.STOPPED, thread.address, thread.fault, words)
+
+
+@decodes(Type.AUDIT_LOG, "Describe")
+def _decode_describe(invocation: Invocation) -> Action | Refusal:
+    slot = invocation.slot
+    if not slot.rights & Right.READ:
+        return ILLEGAL
+    return lambda: (AuditLog(slot.ram, slot.object).written, CAPACITY)
+
+
+@decodes(Type.AUDIT_LOG, "Read")
+def _decode_read(invocation: Invocation) -> Action | Refusal:
+    (index,), slot = invocation.words, invocation.slot
+    log = AuditLog(slot.ram, slot.object)
+    if not slot.rights & Right.READ:
+        return ILLEGAL
+    if not log.dropped <= index < log.written:
+        return Refusal(Error.RANGE_ERROR, (log.dropped, max(log.written, 1) - 1))
+
+    def perform() -> tuple[int, ...]:
+        record = log.record(index)
+        return tuple(getattr(record, name) for name in Record.fields)
+
+    return perform

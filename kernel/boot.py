@@ -11,27 +11,20 @@ from __future__ import annotations
 
 import struct
 
-from vectoros.kernel import derivation, dispatch, gate, irq
+from vectoros.kernel import asid, derivation, dispatch, gate, irq
+from vectoros.kernel import process_layout as layout
 from vectoros.kernel.abi import COST_PAGE, State
 from vectoros.kernel.boot_info import COMMAND_LINE, MAGIC, MAX_NAMES, NAMES
-from vectoros.kernel.boot_record import NAME_SIZE, BootRecord, Screen
+from vectoros.kernel.boot_record import NAME_SIZE, BootRecord
 from vectoros.kernel.gate import Flag, GateBlock
 from vectoros.kernel.grants import Framebuffer, give
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process import Process, Program
-from vectoros.kernel.process_layout import (
-    INFO_PAGE,
-    IPC_BUFFER,
-    MAX_PROCESSES,
-    SCREEN,
-    STACK_TOP,
-    Grant,
-    Init,
-)
+from vectoros.kernel.process_layout import Grant, Init
+from vectoros.kernel.root import CONTROL_TYPES, ROOT_SIZE, Root
 from vectoros.kernel.root import MAGIC as ROOT_MAGIC
-from vectoros.kernel.root import ROOT_SIZE, Root
-from vectoros.kernel.scheduler import TIME_SLICE
+from vectoros.kernel.scheduler import NEVER
 from vectoros.kernel.supply import BootError, Supply, free_ranges
 from vectoros.kernel.trap import Trap
 from vectoros.units import MIB, PAGE_SIZE, TICKS_PER_SECOND
@@ -62,15 +55,19 @@ def _start(ram: Ram, request: GateBlock) -> Trap:
     if not record.valid:
         raise BootError(f"there is no boot record at {request.record:#x}")
     root = _make_root(ram, record, request)
-    supply = _make_supply(root, record)
+    supply = Supply(ram, root)
+    for start, end in free_ranges(record.memory, root.address + ROOT_SIZE, ram.size):
+        supply.add(start, end)
     supply.make(Type.AUDIT_LOG, root.audit.address, "the audit log")
+    supply.make(Type.ASID_POOL, root.first_pool.address, "the address space identifiers")
+    asid.enter(root, root.first_pool)
     programs = _programs(ram, record)
-    framebuffer = Framebuffer(supply, Screen.of(record))
+    framebuffer = Framebuffer(supply, record.screen)
     processes = []
     for program in programs:
         screen = bool(program.grants & Grant.SCREEN)
         extra = framebuffer.frames if screen else 0
-        process = Process(ram, supply, program, request.cr3, extra)
+        process = Process(root, supply, program, extra)
         process.load()
         process.set_up_thread()
         give(root, process)
@@ -79,7 +76,7 @@ def _start(ram: Ram, request: GateBlock) -> Trap:
         processes.append(process)
     root.process_count = len(processes)
     for process in processes:
-        process.new_page(INFO_PAGE, _info(root, record, process, programs))
+        process.new_page(layout.INFO_PAGE, _info(root, record, process, programs))
     _supervise(root, processes)
     return _run(root, request, processes)
 
@@ -93,33 +90,32 @@ def _make_root(ram: Ram, record: BootRecord, request: GateBlock) -> Root:
     root.magic = ROOT_MAGIC
     root.irq_mask = irq.MASK_AT_BOOT
     root.memory_total = ram.size
-    root.processor.space = request.cr3
+    root.kernel_space = root.processor.space = request.cr3
+    root.next_id = 1
     derivation.plant(ram, root.anchor)
+    for kind in CONTROL_TYPES:
+        slot = root.control(kind)
+        slot.type = kind
+        derivation.insert(ram, slot.address, root.anchor)
     request.root = address
     return root
-
-
-def _make_supply(root: Root, record: BootRecord) -> Supply:
-    supply = Supply(root.ram, root)
-    for start, end in free_ranges(record.memory, root.address + ROOT_SIZE, root.ram.size):
-        supply.add(start, end)
-    return supply
 
 
 def _programs(ram: Ram, record: BootRecord) -> list[Program]:
     modules = [module for module in record.modules if module.kind == PROGRAM]
     if not modules:
         raise BootError("the image has no program to start")
-    if len(modules) > MAX_PROCESSES:
-        raise BootError(f"the image has {len(modules)} programs; {MAX_PROCESSES} can be started")
+    found, greatest = len(modules), layout.MAX_PROCESSES
+    if found > greatest:
+        raise BootError(f"the image has {found} programs; {greatest} can be started")
     if RECOVERY in record.command_line.split():
         modules = modules[:1]
     return [Program.check(ram, module, number) for number, module in enumerate(modules, 1)]
 
 
 def _info(root: Root, record: BootRecord, process: Process, programs: list[Program]) -> bytes:
-    """Return the boot info page of ``process`` (kernel/boot_info.py has the layout)."""
-    program, screen = process.program, Screen.of(record)
+    """Return the boot info of ``process`` (kernel/boot_info.py has the layout)."""
+    program, screen = process.program, record.screen
     has_screen = program.grants & Grant.SCREEN and screen.size
     words = (
         int.from_bytes(MAGIC, "little"),
@@ -129,20 +125,15 @@ def _info(root: Root, record: BootRecord, process: Process, programs: list[Progr
         program.grants,
         TICKS_PER_SECOND,
         root.memory_total,
-        IPC_BUFFER,
-        STACK_TOP,
-        *((SCREEN, *screen[1:]) if has_screen else (0,) * len(screen)),
+        layout.IPC_BUFFER,
+        layout.STACK_TOP,
+        *((layout.SCREEN, *screen[1:]) if has_screen else (0,) * len(screen)),
         program.executable.entry,
     )
-    page = bytearray(PAGE_SIZE)
-    struct.pack_into(f"<{len(words)}Q", page, 0, *words)
-    line = record.command_line
-    page[COMMAND_LINE : COMMAND_LINE + len(line)] = line
-    for index, other in enumerate(programs[:MAX_NAMES]):
-        name = other.name.encode("ascii", "replace")[: NAME_SIZE - 1]
-        start = NAMES + index * NAME_SIZE
-        page[start : start + len(name)] = name
-    return bytes(page)
+    head = struct.pack(f"<{len(words)}Q", *words).ljust(COMMAND_LINE, b"\0")
+    line = record.command_line.ljust(NAMES - COMMAND_LINE, b"\0")
+    names = (other.name.encode("ascii", "replace") for other in programs[:MAX_NAMES])
+    return head + line + b"".join(name[: NAME_SIZE - 1].ljust(NAME_SIZE, b"\0") for name in names)
 
 
 def _supervise(root: Root, processes: list[Process]) -> None:
@@ -159,6 +150,11 @@ def _supervise(root: Root, processes: list[Process]) -> None:
     for process in processes:
         if process is not first:
             process.set_handler(first.slot(Init.ENDPOINT))
+    derivation.derive(ram, root.audit.address, first.slot(Init.AUDIT_LOG).address)
+    for kind in CONTROL_TYPES:
+        target = first.slot(Init[kind.name])
+        derivation.move(ram, root.control(kind).address, target.address)
+    derivation.move(ram, root.first_pool.address, first.slot(Init.ASID_POOL).address)
     for number in range(root.untyped_count):
         target = first.slot(Init.UNTYPEDS + number)
         derivation.move(ram, root.untyped(number).address, target.address)
@@ -169,15 +165,14 @@ def _run(root: Root, request: GateBlock, processes: list[Process]) -> Trap:
     request.current = 0
     trap = Trap(root.ram, request.address)
     processor = root.processor
-    processor.accounted = request.now
+    processor.started, processor.domain_end = request.now, NEVER
     processor.fpu_closed = 1
     trap.flags = Flag.SET_TS
     irq.write_mask(trap)
     for process in processes:
         if not process.program.grants & Grant.SUSPENDED:
             process.tcb.state = State.RUNNING
-            process.tcb.slice = TIME_SLICE
-            processor.append(process.tcb.address)
+            trap.wake(process.tcb.address)
         trap.cost += COST_PAGE * process.pages
     return trap
 

@@ -36,14 +36,12 @@ class BootInfo(View):
     entry = Field(0x70, "where this process started")
 
 
-def info_constants() -> dict[str, int]:
-    """Return the layout under the names that assembly uses."""
-    return {
-        **constants("INFO", BootInfo),
-        "INFO_MAGIC_VALUE": int.from_bytes(MAGIC, "little"),
-        "INFO_COMMAND_LINE": COMMAND_LINE,
-        "INFO_COMMAND_LINE_SIZE": COMMAND_LINE_SIZE,
-        "INFO_NAMES": NAMES,
-        "INFO_NAME_SIZE": NAME_SIZE,
-        "INFO_MAX_NAMES": MAX_NAMES,
-    }
+INFO_CONSTANTS = {
+    **constants("INFO", BootInfo),
+    "INFO_MAGIC_VALUE": int.from_bytes(MAGIC, "little"),
+    "INFO_COMMAND_LINE": COMMAND_LINE,
+    "INFO_COMMAND_LINE_SIZE": COMMAND_LINE_SIZE,
+    "INFO_NAMES": NAMES,
+    "INFO_NAME_SIZE": NAME_SIZE,
+    "INFO_MAX_NAMES": MAX_NAMES,
+}

@@ -14,7 +14,7 @@ from vectoros.kernel.views import Field, View, constants
 BOOT_RECORD = 0x5000
 """Physical address; one page."""
 
-MAGIC = b"VXBOOT\x02\0"
+MAGIC = b"VXBOOT\x03\0"
 
 COMMAND_LINE = 0x38
 COMMAND_LINE_SIZE = 128
@@ -59,10 +59,25 @@ class Module(View):
         return raw.split(b"\0")[0].decode("ascii", "replace")
 
 
+class Screen(NamedTuple):
+    """A linear framebuffer."""
+
+    base: int
+    width: int
+    height: int
+    pitch: int
+    bpp: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.pitch * self.height
+
+
 class BootRecord(View):
     """The record itself."""
 
-    magic = Field(0x00, "VXBOOT, version 2")
+    magic = Field(0x00, "VXBOOT, version 3")
     memory_count = Field(0x08, "entries of the memory map", width=4)
     module_count = Field(0x0C, "entries of the table of modules", width=4)
     kernel_end = Field(0x10, "first free physical byte after kernel and modules")
@@ -72,6 +87,8 @@ class BootRecord(View):
     screen_height = Field(0x2C, "pixels", width=4)
     screen_pitch = Field(0x30, "bytes from one line to the next", width=4)
     screen_bpp = Field(0x34, "bits of a pixel", width=4)
+
+    kernel_space = Field(0xB8, "physical address of the kernel's PML4, which stage 2 has built")
 
     @property
     def valid(self) -> bool:
@@ -83,6 +100,11 @@ class BootRecord(View):
         """What was typed after the name of the boot entry, without the zero."""
         start = self.address + COMMAND_LINE
         return bytes(self.ram.view[start : start + COMMAND_LINE_SIZE - 1]).split(b"\0")[0]
+
+    @property
+    def screen(self) -> Screen:
+        """The framebuffer."""
+        return Screen(*(getattr(self, f"screen_{name}") for name in Screen._fields))
 
     @property
     def memory(self) -> Iterator[MemoryRange]:
@@ -97,46 +119,18 @@ class BootRecord(View):
             yield Module(self.ram, self.address + MODULES + index * Module.SIZE)
 
 
-class Screen(NamedTuple):
-    """A linear framebuffer."""
-
-    base: int
-    width: int
-    height: int
-    pitch: int
-    bpp: int
-
-    @classmethod
-    def of(cls, record: BootRecord) -> Screen:
-        """Return the record's."""
-        return cls(
-            record.screen_base,
-            record.screen_width,
-            record.screen_height,
-            record.screen_pitch,
-            record.screen_bpp,
-        )
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.pitch * self.height
-
-
-def boot_constants() -> dict[str, int]:
-    """Return the layout under the names that assembly uses."""
-    return {
-        "BOOT_RECORD": BOOT_RECORD,
-        **constants("BOOT", BootRecord),
-        "BOOT_MAGIC_VALUE": int.from_bytes(MAGIC, "little"),
-        "BOOT_COMMAND_LINE": COMMAND_LINE,
-        "BOOT_COMMAND_LINE_SIZE": COMMAND_LINE_SIZE,
-        "BOOT_MEMORY": MEMORY,
-        "BOOT_MEMORY_SIZE": MemoryRange.SIZE,
-        "BOOT_MAX_MEMORY": MAX_MEMORY,
-        "BOOT_MODULES": MODULES,
-        "BOOT_MODULE_SIZE": Module.SIZE,
-        "BOOT_MAX_MODULES": MAX_MODULES,
-        "BOOT_MODULE_NAME": 0,
-        **constants("BOOT_MODULE", Module),
-    }
+BOOT_CONSTANTS = {
+    "BOOT_RECORD": BOOT_RECORD,
+    **constants("BOOT", BootRecord),
+    "BOOT_MAGIC_VALUE": int.from_bytes(MAGIC, "little"),
+    "BOOT_COMMAND_LINE": COMMAND_LINE,
+    "BOOT_COMMAND_LINE_SIZE": COMMAND_LINE_SIZE,
+    "BOOT_MEMORY": MEMORY,
+    "BOOT_MEMORY_SIZE": MemoryRange.SIZE,
+    "BOOT_MAX_MEMORY": MAX_MEMORY,
+    "BOOT_MODULES": MODULES,
+    "BOOT_MODULE_SIZE": Module.SIZE,
+    "BOOT_MAX_MODULES": MAX_MODULES,
+    "BOOT_MODULE_NAME": 0,
+    **constants("BOOT_MODULE", Module),
+}

@@ -7,20 +7,25 @@ Everything is bounded, because each level uses at least one bit of 64.
 
 from __future__ import annotations
 
-from vectoros.kernel.errors import Lookup, LookupFailure
+from vectoros.kernel.errors import Error, Lookup, LookupFailure, Refusal
 from vectoros.kernel.objects import SLOT_BITS, Type
+from vectoros.kernel.slot import Slot
 
 ADDRESS_BITS = 64
+BAD_DEPTH = Refusal(Error.RANGE_ERROR, (1, ADDRESS_BITS))
+OCCUPIED = Refusal(Error.DELETE_FIRST)
 _CNODE = int(Type.CNODE)
 
 
-def resolve(words: memoryview, root: int, address: int) -> int | LookupFailure:
-    """Return the slot at ``address`` in the CNode of the slot ``root``.
+def resolve(
+    words: memoryview, root: int, address: int, depth: int = ADDRESS_BITS, *, exact: bool = False
+) -> int | LookupFailure:
+    """Return the slot at ``address``, of ``depth`` bits, in the CNode of the slot ``root``.
 
     Bits that are left over when a slot is not a CNode are ignored, as seL4 does for
-    the address of an invoked capability.
+    the address of an invoked capability, unless the address must be ``exact``.
     """
-    at, left, rest = root >> 3, ADDRESS_BITS, address
+    at, left, rest = root >> 3, depth, address
     head = words[at]
     if head & 0xFF != _CNODE:
         return LookupFailure(Lookup.INVALID_ROOT)
@@ -35,5 +40,28 @@ def resolve(words: memoryview, root: int, address: int) -> int | LookupFailure:
         at = slot >> 3
         head = words[at]
         if not left or head & 0xFF != _CNODE:
+            if left and exact:
+                return LookupFailure(Lookup.DEPTH_MISMATCH, (left, 0))
             return slot
         rest &= (1 << left) - 1
+
+
+def lookup(root: Slot, index: int, depth: int, source: bool = False) -> Slot | Refusal:
+    """Return the slot that the last ``depth`` bits of ``index`` lead to from the CNode in ``root``.
+
+    It may be empty. ``source`` is what a refusal says that the slot was for. This is for the
+    arguments of methods, which are refused whatever the trap: only the address of the invoked
+    capability, and of those that a message carries, can be a fault.
+    """
+    if not 1 <= depth <= ADDRESS_BITS:
+        return BAD_DEPTH
+    found = resolve(root.words, root.address, index & (1 << depth) - 1, depth, exact=True)
+    if isinstance(found, LookupFailure):
+        return Refusal(Error.FAILED_LOOKUP, (int(source), found.kind, *found.words))
+    return Slot(root.ram, found)
+
+
+def lookup_empty(root: Slot, index: int, depth: int) -> Slot | Refusal:
+    """Return the slot for a new capability, as :func:`lookup` does, if it holds none."""
+    slot = lookup(root, index, depth)
+    return OCCUPIED if isinstance(slot, Slot) and slot.type else slot

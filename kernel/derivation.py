@@ -26,6 +26,8 @@ OPEN = 0x20
 CLOSE = 0x30
 """Offsets of the two nodes in a slot: each is a link back and a link forward."""
 
+(_OBJECT,) = Slot.indices("object")
+
 
 def plant(ram: Ram, anchor: int) -> None:
     """Start an empty tree: the outermost pair, closed to a ring."""
@@ -35,11 +37,11 @@ def plant(ram: Ram, anchor: int) -> None:
 
 def insert(ram: Ram, slot: int, parent: int) -> None:
     """Make ``slot`` the first child of ``parent``."""
-    opening = parent + OPEN
-    following = _next(ram, opening)
-    _join(ram, opening, slot + OPEN)
-    _join(ram, slot + OPEN, slot + CLOSE)
-    _join(ram, slot + CLOSE, following)
+    words, opening, at = ram.words, parent + OPEN, slot + OPEN >> 3
+    following = words[(opening >> 3) + 1]
+    words[at], words[at + 1] = opening, slot + CLOSE
+    words[at + 2], words[at + 3] = slot + OPEN, following
+    words[(opening >> 3) + 1], words[following >> 3] = slot + OPEN, slot + CLOSE
 
 
 def remove(ram: Ram, slot: int) -> None:
@@ -72,18 +74,30 @@ def derive(ram: Ram, source: int, target: int) -> Slot:
     return slot
 
 
-def descendants(ram: Ram, slot: int) -> Iterator[tuple[int, int]]:
-    """Yield each descendant and its depth below ``slot``, parents first."""
-    depth = 0
-    node, end = _next(ram, slot + OPEN), slot + CLOSE
-    while node != end:
-        found = node - node % SIZE
-        if node == found + OPEN:
-            depth += 1
-            yield found, depth
-        else:
-            depth -= 1
-        node = _next(ram, node)
+def children(ram: Ram, slot: int) -> Iterator[int]:
+    """Yield what was derived from ``slot`` itself, the latest first."""
+    node = _next(ram, slot + OPEN)
+    while node != slot + CLOSE:
+        yield node - OPEN
+        node = _next(ram, node - OPEN + CLOSE)
+
+
+def is_final(ram: Ram, slot: int) -> bool:
+    """Whether the capability in ``slot`` is the only one to its object.
+
+    All capabilities to an object stand together, because only such are derived from
+    one. So if there is another it is next to one of this one's parentheses.
+    """
+    words, at = ram.words, slot >> 3
+    for node in (_previous(ram, slot + OPEN), _next(ram, slot + OPEN), _next(ram, slot + CLOSE)):
+        other = node - node % SIZE >> 3
+        if (
+            other != at
+            and words[other + _OBJECT] == words[at + _OBJECT]
+            and not ((words[other] ^ words[at]) & 0xFF)
+        ):
+            return False
+    return True
 
 
 def has_children(ram: Ram, slot: int) -> bool:

@@ -1,22 +1,24 @@
-"""The end of every trap: account for the time, choose a thread, answer the stub.
+"""The end of every trap: charge time, choose a thread, answer the stub.
 
-Time is accounted when a trap ends: what has passed since the last one, and what this
-one costs, is the caller's. Kernel time is spent by the stub after the response, so
-the account runs ahead of the clock by the cost.
+Time is charged late: as long as the same thread runs on, nothing is written. Only when
+the thread changes, when there may be something to decide, or when somebody asks, what
+has passed is taken from the scheduling context, the cost of the trap that ends then
+included. Kernel time is spent by the stub after the response, so the account runs ahead
+of the clock by that cost.
 
-Every trap comes through here, so the common one is written in words of RAM: nobody
-else is ready and the caller goes on.
+Every trap comes through here, so the common one looks at three words of RAM: the caller
+goes on, nothing is to be decided yet, and nobody else is ready.
 """
 
 from __future__ import annotations
 
-from vectoros.kernel import gate
+from vectoros.kernel import domain, fault, gate
 from vectoros.kernel.abi import COST_SWITCH, COST_UNIT, State
 from vectoros.kernel.gate import Flag
-from vectoros.kernel.scheduler import BITMAP, Processor
-from vectoros.kernel.tcb import VSPACE, Tcb
+from vectoros.kernel.sched_context import SchedContext, take
+from vectoros.kernel.scheduler import NEVER, Processor, highest
+from vectoros.kernel.tcb import NO_FPU, TIMEOUT, VSPACE, Tcb
 from vectoros.kernel.trap import Trap
-from vectoros.kernel.views import MASK
 from vectoros.units import TICKS_PER_SECOND
 
 PIT_HZ = 1_193_182
@@ -24,32 +26,36 @@ PIT_HZ = 1_193_182
 
 MAX_COUNT = 0xFFFF
 
-_STATE, _PRIORITY, _SLICE, _CONSUMED = Tcb.indices("state", "priority", "slice", "consumed")
-_SPACE = (VSPACE >> 3) + 2
-_CURRENT, _ACCOUNTED, _IDLE, _OCCUPIED = Processor.indices(
-    "current", "accounted", "idle", "occupied"
+_STATE, _PRIORITY, _DOMAIN, _SCHED_CONTEXT, _THREAD_FLAGS = Tcb.indices(
+    "state", "priority", "domain", "sched_context", "flags"
 )
+_SPACE, _TIMEOUT = (VSPACE >> 3) + 2, (TIMEOUT >> 3) + 2
+_CURRENT, _LOADED, _FPU_OWNER, _FPU_CLOSED, _TIMER_DUE, _STARTED, _OCCUPIED = Processor.indices(
+    "current", "space", "fpu_owner", "fpu_closed", "timer", "started", "occupied"
+)
+_CONTEXT, _BUDGET_END, _TURN, _TURN_END, _RELEASE = Processor.indices(
+    "context", "budget_end", "domain", "domain_end", "release_head"
+)
+_BUDGET, _PERIOD, _DUE, _LEFT = SchedContext.indices("budget", "period", "due", "left")
 _NEXT, _NEXT_CR3, _FLAGS, _COST, _OP_COUNT, _TIMER = gate.GateBlock.indices(
     "next", "next_cr3", "flags", "cost", "op_count", "timer"
 )
-_BITMAP = BITMAP >> 3
 _RUNNING = int(State.RUNNING)
+_SET_TS, _CLEAR_TS, _SET_TIMER = map(int, (Flag.SET_TS, Flag.CLEAR_TS, Flag.SET_TIMER))
 
 
 def finish(trap: Trap) -> None:
     """Write the response of ``trap``."""
     words, cpu, chosen = trap.words, trap.cpu, trap.caller
+    until = trap.now + trap.cost * COST_UNIT
+    if (
+        not chosen
+        or words[(chosen >> 3) + _STATE] != _RUNNING
+        or until >= words[cpu + _BUDGET_END]
+        or (words[cpu + _OCCUPIED] and _has_rival(trap))
+    ):
+        chosen = _decide(trap, until)
     block = trap.block >> 3
-    account(trap)
-    goes_on = chosen and words[(chosen >> 3) + _STATE] == _RUNNING
-    if not goes_on or (words[cpu + _OCCUPIED] and _has_rival(trap)):
-        chosen = trap.processor.choose(chosen)
-        if chosen != words[cpu + _CURRENT]:
-            words[cpu + _CURRENT] = chosen
-            if chosen:
-                _switch(trap, chosen)
-        elif chosen:
-            _arm_timer(trap, chosen)
     words[block + _NEXT] = chosen
     words[block + _FLAGS] = trap.flags
     words[block + _COST] = trap.cost
@@ -57,58 +63,109 @@ def finish(trap: Trap) -> None:
 
 
 def _has_rival(trap: Trap) -> bool:
-    """Whether one of the threads that are ready has the caller's priority, or a higher one."""
+    """Whether somebody is ready who is to run before the caller, or for whom a timer is missing."""
     words, cpu = trap.words, trap.cpu
-    word = words[cpu + _OCCUPIED].bit_length() - 1
-    bits: int = words[cpu + _BITMAP + word]
-    top: int = word * 64 + bits.bit_length() - 1
-    return top >= words[(trap.caller >> 3) + _PRIORITY]
+    top = highest(words, cpu)
+    priority: int = words[(trap.caller >> 3) + _PRIORITY]
+    if top != priority:
+        return top > priority
+    timer: int = words[cpu + _TIMER_DUE]
+    return not timer or timer > words[cpu + _BUDGET_END]
 
 
-def account(trap: Trap) -> None:
-    """Give the time since the last trap, and the cost of this one, to the caller."""
-    words, cpu = trap.words, trap.cpu
-    until = trap.now + trap.cost * COST_UNIT & MASK
-    spent = until - words[cpu + _ACCOUNTED]
-    if spent < 0:
-        return  # the stub has not yet spent what the last trap cost
-    words[cpu + _ACCOUNTED] = until
-    if not trap.caller:
-        words[cpu + _IDLE] = words[cpu + _IDLE] + spent & MASK
-        return
-    at = trap.caller >> 3
-    words[at + _CONSUMED] = words[at + _CONSUMED] + spent & MASK
-    left = words[at + _SLICE]
-    words[at + _SLICE] = left - spent if left > spent else 0
+def give_way(trap: Trap) -> None:
+    """Let the caller give up what is left of its turn, or of its first refill."""
+    processor = trap.processor
+    context = SchedContext(trap.ram, processor.context)
+    if not context.round_robin:
+        processor.charge(trap.now)
+    take(trap.ram, context.address, context.left)
+    processor.budget_end = 0
 
 
-def _switch(trap: Trap, chosen: int) -> None:
+def _decide(trap: Trap, until: int) -> int:
+    """Charge what has passed, and return the thread to run from ``until`` on; 0: none."""
+    words, cpu, processor = trap.words, trap.cpu, trap.processor
+    processor.charge(until)
+    context = words[cpu + _CONTEXT] >> 3
+    over = context and not words[context + _LEFT]
+    if over:  # others of the priority have a turn, and it gets a new one
+        words[context + _LEFT] = words[context + _BUDGET]
+    if words[cpu + _RELEASE]:
+        processor.release(until)
+    if until >= words[cpu + _TURN_END]:
+        domain.end_turn(trap.root, until)
+    current = words[cpu + _CURRENT]
+    chosen: int = current
+    if not current or not _goes_on(trap, processor, current, until, over=over):
+        words[cpu + _CURRENT] = chosen = processor.take()
+        if chosen != current:
+            trap.cost += COST_SWITCH
+    if chosen:
+        context = words[(chosen >> 3) + _SCHED_CONTEXT]
+        if words[(context >> 3) + _DUE]:
+            SchedContext(trap.ram, context).begin(until)
+        _load(trap, chosen)
+    else:
+        context = 0
+    words[cpu + _CONTEXT] = context
+    _plan(trap, processor, chosen)
+    return chosen
+
+
+def _goes_on(trap: Trap, processor: Processor, thread: int, until: int, *, over: int) -> bool:
+    """Whether ``thread`` goes on running. If not, it is put where it will be chosen."""
+    words, at = trap.words, thread >> 3
+    context = words[at + _SCHED_CONTEXT] >> 3
+    if words[at + _STATE] != _RUNNING or not context or not words[context + _BUDGET]:
+        return False
+    if words[context + _DUE] <= until:
+        top, priority = highest(words, trap.cpu), words[at + _PRIORITY]
+        first = top < priority or (top == priority and not over)
+        if first and words[at + _DOMAIN] == words[trap.cpu + _TURN]:
+            return True
+        processor.append(thread, first=not over)
+        return False
+    processor.current = 0
+    if not (words[at + _TIMEOUT] and fault.timeout(trap, Tcb(trap.ram, thread))):
+        processor.wake(thread, until)
+    return False
+
+
+def _load(trap: Trap, chosen: int) -> None:
     """Load what ``chosen`` runs with: its address space, and nothing of the FPU's yet."""
-    processor = trap.processor
-    trap.cost += COST_SWITCH
-    space = trap.words[(chosen >> 3) + _SPACE]
-    if space != processor.space:
-        processor.space = space
-        trap.words[(trap.block >> 3) + _NEXT_CR3] = space
-    closed = processor.fpu_owner != chosen
-    if closed != processor.fpu_closed:
-        processor.fpu_closed = closed
-        trap.flags &= ~Flag.CLEAR_TS
-        trap.flags |= Flag.SET_TS if closed else Flag.CLEAR_TS
-    _arm_timer(trap, chosen)
+    words, cpu, at = trap.words, trap.cpu, chosen >> 3
+    space = words[at + _SPACE] or trap.root.kernel_space
+    if space != words[cpu + _LOADED]:
+        words[cpu + _LOADED] = words[(trap.block >> 3) + _NEXT_CR3] = space
+    closed = words[cpu + _FPU_OWNER] != chosen or bool(words[at + _THREAD_FLAGS] & NO_FPU)
+    if closed != words[cpu + _FPU_CLOSED]:
+        words[cpu + _FPU_CLOSED] = closed
+        trap.flags = trap.flags & ~_CLEAR_TS | (_SET_TS if closed else _CLEAR_TS)
 
 
-def _arm_timer(trap: Trap, chosen: int) -> None:
-    """Have the timer interrupt at the end of the thread's slice, if it has a peer."""
-    processor = trap.processor
-    if not processor.has_peer(chosen):
-        return
-    due = processor.accounted + trap.words[(chosen >> 3) + _SLICE] & MASK
-    if processor.timer and processor.timer <= due:
-        return  # it interrupts before that, and will be set again then
-    processor.timer = due
-    trap.flags |= Flag.SET_TIMER
-    trap.words[(trap.block >> 3) + _TIMER] = counts(due - trap.now)
+def _plan(trap: Trap, processor: Processor, chosen: int) -> None:
+    """Remember when there will be something to decide, and have the timer interrupt then.
+
+    The end of a turn that nobody waits for needs no timer.
+    """
+    words, cpu = trap.words, trap.cpu
+    due, end = words[cpu + _TURN_END], NEVER
+    if words[cpu + _RELEASE]:
+        due = min(due, processor.due(words[cpu + _RELEASE]))
+    if chosen:
+        context = words[cpu + _CONTEXT] >> 3
+        end = words[cpu + _STARTED] + words[context + _LEFT]
+        at = chosen >> 3
+        peer = words[processor.queue(words[at + _PRIORITY], words[at + _DOMAIN]) >> 3]
+        if peer or words[context + _BUDGET] != words[context + _PERIOD]:
+            due = min(due, end)
+    words[cpu + _BUDGET_END] = min(due, end)
+    if due == NEVER or 0 < words[cpu + _TIMER_DUE] <= due:
+        return  # or it interrupts before that, and will be set again then
+    words[cpu + _TIMER_DUE] = due
+    trap.flags |= _SET_TIMER
+    words[(trap.block >> 3) + _TIMER] = counts(due - trap.now)
 
 
 def counts(ticks: int) -> int:

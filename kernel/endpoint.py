@@ -3,23 +3,27 @@
 An endpoint is idle, or has a queue of senders, or one of receivers: the state of the
 thread at the head says which. Queues are in order of priority, and first come, first
 served within one. Nothing is buffered: who comes first waits.
+
+Who calls waits on for the answer, on the Reply object that the receiver has named. If
+there is none, or if the capability has neither Grant nor GrantReply, nothing can ever
+answer: the message arrives, and the caller stops.
+
+This is the path that programs take most often, so it is written in words of RAM.
 """
 
 from __future__ import annotations
 
-from vectoros.kernel import fault, message, notification, queue
-from vectoros.kernel.abi import COST_WORDS, State
-from vectoros.kernel.errors import ILLEGAL, Error, Refusal, invalid_capability
-from vectoros.kernel.invocation import MESSAGE, RAX, RDI, RSI, Action, Invocation, answer
-from vectoros.kernel.memory import Ram
-from vectoros.kernel.objects import Right
+from vectoros.kernel import donation, fault, notification, queue, transfer, waiting
+from vectoros.kernel.abi import Fault, State
+from vectoros.kernel.deletion import finalises
+from vectoros.kernel.errors import invalid_capability
+from vectoros.kernel.invocation import RSI, Outcome, Way, answer
+from vectoros.kernel.message import IPC_LEASE, LENDS
+from vectoros.kernel.objects import READ_WRITE, Right, Type
 from vectoros.kernel.slot import Slot
-from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.tcb import BUFFER, Tcb
 from vectoros.kernel.trap import Trap
 from vectoros.kernel.views import Field, View
-
-NO_REPLY = invalid_capability(1)
-"""There are no Reply objects, so nothing could ever answer a call to an endpoint."""
 
 
 class Endpoint(View):
@@ -28,116 +32,147 @@ class Endpoint(View):
     head = Field(0x0, "first thread that waits, or 0")
     tail = Field(0x8, "last thread that waits, or 0")
 
-    def first(self, state: State) -> Tcb | None:
-        """Return the thread at the head if it waits in ``state``."""
-        head = self.head
-        if not head:
-            return None
-        thread = Tcb(self.ram, head)
-        return thread if thread.state == state else None
+
+CALLS = 1 << 4
+"""In ``send_flags``, beside the RIGHT bits of the capability: the sender will want an answer."""
+
+_STATE, _REPLY, _CONTEXT, _FLAGS, _BADGE, _BOUND, _FAULTED, _FAULT = Tcb.indices(
+    "state", "reply", "sched_context", "send_flags", "send_badge", "bound", "fault_pending",
+    "fault",
+)  # fmt: skip
+_LEASE_BASE, _LEASE_LENGTH, _LEASE_RIGHTS = Tcb.indices(
+    "lease_base", "lease_length", "lease_rights"
+)
+_BUFFER = (BUFFER >> 3) + 2
+_LEASE = IPC_LEASE >> 3
+_RECEIVES, _SENDS = int(State.BLOCKED_ON_RECEIVE), int(State.BLOCKED_ON_SEND)
+_WAITS, _TIMEOUT = int(State.BLOCKED_ON_REPLY), int(Fault.TIMEOUT)
+_GRANT, _ANSWERED = int(Right.GRANT), int(Right.GRANT | Right.GRANT_REPLY)
+_WRITE, _NOT_WRITABLE = int(Right.WRITE), invalid_capability()
 
 
-def decode(invocation: Invocation) -> Action | Refusal:
-    """Prepare to send a message."""
-    if not invocation.slot.rights & Right.WRITE:
-        return invalid_capability()
-    if invocation.calling:
-        return NO_REPLY
-    if message.extra_of(invocation.info):
-        return ILLEGAL
-    return lambda: _send(invocation)
-
-
-def _send(invocation: Invocation) -> tuple[int, ...] | None:
-    trap, slot = invocation.trap, invocation.slot
-    endpoint = Endpoint(trap.ram, slot.object)
-    receiver = endpoint.first(State.BLOCKED_ON_RECEIVE)
-    if receiver is not None:
-        unblock(receiver)
-        transfer(trap, invocation.thread, receiver.address, slot.badge)
-        trap.wake(receiver.address)
-    elif invocation.blocking:
-        thread = Tcb(trap.ram, invocation.thread)
-        thread.send_badge = slot.badge
-        block(thread, endpoint.address, State.BLOCKED_ON_SEND)
+def send(trap: Trap, slot: int, way: Way) -> Outcome:
+    """Send the caller's message through the capability in ``slot``."""
+    words, sender = trap.words, trap.caller
+    head, badge, endpoint = words[slot >> 3], words[(slot >> 3) + 1], words[(slot >> 3) + 2]
+    rights, calling = head >> 8 & 0xFF, way.calling
+    if not rights & _WRITE:
+        return _NOT_WRITABLE
+    if calling and words[(sender >> 3) + RSI] & LENDS:
+        _lease(words, sender >> 3)
+    receiver = words[endpoint >> 3]
+    if receiver and words[(receiver >> 3) + _STATE] == _RECEIVES:
+        reply, may_grant = words[(receiver >> 3) + _REPLY], words[(receiver >> 3) + _FLAGS]
+        waiting.unblock(words, receiver)
+        transfer.message(trap, sender, receiver, badge, rights & _GRANT, endpoint)
+        if calling:
+            _await(trap, sender, receiver, reply, rights, may_grant)
+        elif not (way.answered or words[(receiver >> 3) + _CONTEXT]):
+            donation.donate(trap, words[(sender >> 3) + _CONTEXT], receiver)
+        trap.wake(receiver)
+    elif way.blocking:
+        words[(sender >> 3) + _BADGE] = badge
+        words[(sender >> 3) + _FLAGS] = rights | CALLS if calling else rights
+        waiting.block(words, sender, endpoint, _SENDS)
         return None
-    return ()
+    return None if calling else ()
 
 
-def receive(trap: Trap, slot: Slot, *, blocking: bool) -> None:
-    """Let the caller take a message from the endpoint in ``slot``, or wait for one."""
-    thread = trap.thread
-    if thread.bound and notification.take(trap, thread.bound):
+def _lease(words: memoryview, at: int) -> None:
+    """Lend the memory that the buffer of the caller names, if it does."""
+    buffer = words[at + _BUFFER] >> 3
+    if buffer:
+        base, length, rights = words[buffer + _LEASE : buffer + _LEASE + 3]
+        words[at + _LEASE_BASE], words[at + _LEASE_LENGTH] = base, length
+        words[at + _LEASE_RIGHTS] = rights & READ_WRITE
+
+
+def _await(trap: Trap, caller: int, receiver: int, reply: int, rights: int, may_grant: int) -> None:
+    """Let ``caller`` wait for the answer; its time goes to a receiver that has none.
+
+    Who tells that its budget is used up has none to lend.
+    """
+    words, at = trap.words, caller >> 3
+    if not reply or not rights & _ANSWERED:
+        waiting.stop(Tcb(trap.ram, caller))
         return
-    endpoint = Endpoint(trap.ram, slot.object)
-    sender = endpoint.first(State.BLOCKED_ON_SEND)
-    if sender is not None:
-        unblock(sender)
-        _receive_from(trap, sender, thread.address)
+    words[at + _STATE] = _WAITS
+    words[at + _REPLY] = reply
+    words[at + _FLAGS] = may_grant & _GRANT
+    words[reply >> 3] = caller
+    context = words[at + _CONTEXT]
+    spent = words[at + _FAULTED] and words[at + _FAULT] == _TIMEOUT
+    if context and not spent and not words[(receiver >> 3) + _CONTEXT]:
+        donation.lend(trap, context, reply, receiver)
+
+
+def receive(trap: Trap, slot: int, reply: int, *, blocking: bool) -> None:
+    """Let the caller take a message from the endpoint in ``slot``, or wait for one.
+
+    Who calls will be answered through ``reply``, if that is not 0. Who still waits for an
+    answer through it will get none.
+    """
+    words, thread = trap.words, trap.caller
+    at = thread >> 3
+    if reply and words[reply >> 3]:
+        waiting.cancel(trap, Tcb(trap.ram, words[reply >> 3]))
+    if words[at + _BOUND] and notification.take(trap, words[at + _BOUND], blocking=blocking):
+        return
+    rights, endpoint = words[slot >> 3] >> 8 & 0xFF, words[(slot >> 3) + 2]
+    sender = words[endpoint >> 3]
+    if sender and words[(sender >> 3) + _STATE] == _SENDS:
+        waiting.unblock(words, sender)
+        _hand_over(trap, sender, thread, endpoint, reply, rights)
     elif blocking:
-        block(thread, endpoint.address, State.BLOCKED_ON_RECEIVE)
+        words[at + _FLAGS] = rights
+        words[at + _REPLY] = reply
+        if reply:
+            words[reply >> 3] = thread
+        waiting.block(words, thread, endpoint, _RECEIVES)
     else:
-        answer(trap.ram, thread.address)
+        answer(trap.ram, thread)
 
 
-def _receive_from(trap: Trap, sender: Tcb, receiver: int) -> None:
-    if sender.fault_pending:
-        fault.deliver(trap.ram, sender, receiver)
-        return
-    transfer(trap, sender.address, receiver, sender.send_badge)
-    answer(trap.ram, sender.address)
-    trap.wake(sender.address)
+def _hand_over(
+    trap: Trap, sender: int, receiver: int, endpoint: int, reply: int, may_grant: int
+) -> None:  # fmt: skip
+    """Give ``receiver`` what ``sender``, which is in no queue, says or has faulted on."""
+    words, at = trap.words, sender >> 3
+    flags = words[at + _FLAGS]
+    if words[at + _FAULTED]:
+        fault.deliver(trap.ram, Tcb(trap.ram, sender), receiver)
+    else:
+        transfer.message(trap, sender, receiver, words[at + _BADGE], flags & _GRANT, endpoint)
+    if flags & CALLS:
+        _await(trap, sender, receiver, reply, flags, may_grant)
+    else:
+        answer(trap.ram, sender)
+        trap.wake(sender)
 
 
 def send_fault(trap: Trap, thread: Tcb, slot: Slot) -> None:
     """Let ``thread``, which has faulted, send that through its handler's endpoint."""
-    endpoint = Endpoint(trap.ram, slot.object)
-    thread.send_badge = slot.badge
-    receiver = endpoint.first(State.BLOCKED_ON_RECEIVE)
-    if receiver is None:
-        thread.fault_pending = 1
-        block(thread, endpoint.address, State.BLOCKED_ON_SEND)
-        return
-    unblock(receiver)
-    fault.deliver(trap.ram, thread, receiver.address)
-    trap.wake(receiver.address)
+    words, endpoint = trap.words, slot.object
+    thread.send_badge, thread.fault_pending, thread.send_flags = slot.badge, 1, slot.rights | CALLS
+    receiver = words[endpoint >> 3]
+    if receiver and words[(receiver >> 3) + _STATE] == _RECEIVES:
+        reply, may_grant = words[(receiver >> 3) + _REPLY], words[(receiver >> 3) + _FLAGS]
+        waiting.unblock(words, receiver)
+        _hand_over(trap, thread.address, receiver, endpoint, reply, may_grant)
+        trap.wake(receiver)
+    else:
+        waiting.block(words, thread.address, endpoint, _SENDS)
 
 
-def block(thread: Tcb, endpoint: int, state: State) -> None:
-    """Let ``thread`` wait at ``endpoint``."""
-    thread.state = state
-    thread.blocked_on = endpoint
-    queue.insert(thread.words, endpoint, thread.address)
+@finalises(Type.ENDPOINT)
+def _finalise(trap: Trap, slot: Slot, final: bool) -> None:
+    if final:
+        waiting.restart_all(trap, slot.object)
 
 
-def unblock(thread: Tcb) -> None:
-    """Take ``thread`` out of the queue where it waits, runnable."""
-    queue.remove(thread.words, thread.blocked_on, thread.address)
-    thread.blocked_on = 0
-    thread.state = State.RUNNING
-
-
-def transfer(trap: Trap, sender: int, receiver: int, badge: int) -> None:
-    """Copy the message of ``sender`` to ``receiver``: label, words, and the badge."""
-    words, source, target = trap.words, sender >> 3, receiver >> 3
-    info = words[source + RSI]
-    length = message.length_of(info)
-    for register in MESSAGE:
-        words[target + register] = words[source + register]
-    if length > message.REGISTERS:
-        length = _transfer_buffer(trap.ram, sender, receiver, length)
-        trap.cost += length // COST_WORDS
-    words[target + RAX] = Error.NO_ERROR
-    words[target + RDI] = badge
-    words[target + RSI] = message.info(info >> message.LABEL_SHIFT, length)
-
-
-def _transfer_buffer(ram: Ram, sender: int, receiver: int, length: int) -> int:
-    """Copy the words that registers do not hold; return the length that has arrived."""
-    source, target = Tcb(ram, sender).buffer, Tcb(ram, receiver).buffer
-    if not source or not target:
-        return message.REGISTERS
-    first = message.IPC_MESSAGE + 8 * message.REGISTERS
-    end = message.IPC_MESSAGE + 8 * length
-    ram.write(target + first, bytes(ram.view[source + first : source + end]))
-    return length
+def cancel_badged(trap: Trap, endpoint: int, badge: int) -> None:
+    """Let those who send with ``badge``, if it is one, make the trap again."""
+    for address in list(queue.members(trap.words, endpoint)) if badge else ():
+        thread = Tcb(trap.ram, address)
+        if thread.state == State.BLOCKED_ON_SEND and thread.send_badge == badge:
+            waiting.restart(trap, thread)

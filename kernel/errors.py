@@ -72,10 +72,7 @@ def invalid_capability(which: int = 0) -> Refusal:
 ILLEGAL = Refusal(Error.ILLEGAL_OPERATION)
 TRUNCATED = Refusal(Error.TRUNCATED_MESSAGE)
 
-
-def error_constants() -> dict[str, int]:
-    """Return the errors under the names that assembly uses."""
-    return {
-        **{f"ERROR_{error.name}": error.value for error in Error},
-        **{f"LOOKUP_{kind.name}": kind.value for kind in Lookup},
-    }
+ERROR_CONSTANTS = {
+    **{f"ERROR_{error.name}": error.value for error in Error},
+    **{f"LOOKUP_{kind.name}": kind.value for kind in Lookup},
+}

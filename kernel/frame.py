@@ -8,7 +8,9 @@ addresses that a trap names besides the first: those are in r12 and r13.
 
 from __future__ import annotations
 
-from vectoros.kernel.views import WORD, Field, View, constants
+from collections.abc import Mapping
+
+from vectoros.kernel.views import WORD, Field, View
 
 WORDS = 24
 SIZE = WORDS * WORD
@@ -25,6 +27,9 @@ USER_DATA = 0x23
 
 USER_FLAGS = 0x202
 """RFLAGS at entry: interrupts on; bit 1 is always set."""
+
+USER_WRITES = 0x40DD5
+"""Bits of RFLAGS that another thread may set: CF PF AF ZF SF TF DF OF AC."""
 
 
 class TrapFrame(View):
@@ -55,11 +60,9 @@ class TrapFrame(View):
     fs_base = Field(22 * WORD, "")
     gs_base = Field(23 * WORD, "")
 
-
-def frame_constants() -> dict[str, int]:
-    """Return the layout under the names that assembly uses."""
-    return {
-        **constants("FRAME", TrapFrame),
-        "FRAME_SIZE": SIZE,
-        "FRAME_SYSCALL": FRAME_SYSCALL,
-    }
+    def write(self, registers: Mapping[str, int]) -> None:
+        """Set registers; of rflags, only what programs may set."""
+        for name, value in registers.items():
+            keep = self.rflags & ~USER_WRITES | value & USER_WRITES
+            setattr(self, name, keep if name == "rflags" else value)
+        self.vector = 0  # so that IRETQ restores them all

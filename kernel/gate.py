@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-from vectoros.kernel.views import Field, View, constants
+from vectoros.kernel.views import Field, View
 
 SIZE = 4096
 MAX_OPS = 32
@@ -82,20 +82,3 @@ class Operation(View):
     port = Field(0x2, "I/O port", width=2)
     value = Field(0x4, "what to write", width=4)
     target = Field(0x8, "IN: physical address for the result, as 64 bits; INVLPG: linear")
-
-
-def gate_constants() -> dict[str, int]:
-    """Return the layout under the names that assembly uses."""
-    return {
-        "GATE_SIZE": SIZE,
-        **constants("GATE", GateBlock),
-        "GATE_OPS": OPS,
-        "GATE_PANIC_TEXT": PANIC_TEXT,
-        "PANIC_TEXT": PANIC_TEXT,
-        **{f"REASON_{reason.name}": reason.value for reason in Reason},
-        **{f"GATE_{flag.name}": flag.value for flag in Flag},
-        "OP_SIZE": OP_SIZE,
-        **constants("OP", Operation),
-        "OP_ADDRESS": Operation.fields["target"].offset,
-        **{f"OP_{op.name}": op.value for op in Op},
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vectoros.kernel import derivation, vspace
+from vectoros.kernel import derivation, irq, vspace
 from vectoros.kernel.boot_record import Screen
 from vectoros.kernel.objects import LARGE_PAGE_BITS, PAGE_BITS, READ_WRITE, Type
 from vectoros.kernel.process import Process
@@ -14,61 +14,53 @@ from vectoros.kernel.slot import Slot
 from vectoros.kernel.supply import Supply
 
 
-class Ports(NamedTuple):
-    """A range of I/O ports, first and last."""
+class Device(NamedTuple):
+    """A range of I/O ports, or an interrupt line, which is bound to the process's notification."""
 
     grant: Grant
     slot: Init
+    kind: Type
     first: int
-    last: int
+    last: int = 0
 
 
-class Line(NamedTuple):
-    """An interrupt, bound to the process's notification."""
-
-    grant: Grant
-    slot: Init
-    line: int
-
-
-PORTS = (
-    Ports(Grant.CONSOLE, Init.COM1, 0x3F8, 0x3FF),
-    Ports(Grant.CONSOLE, Init.KEYBOARD, 0x60, 0x64),
-    Ports(Grant.POWER, Init.EXIT, 0xF4, 0xF7),
-    Ports(Grant.POWER, Init.POWER, 0x604, 0x605),
-    Ports(Grant.POWER, Init.RESET, 0xCF9, 0xCF9),
-    Ports(Grant.CLOCK, Init.RTC, 0x70, 0x71),
-)
-LINES = (
-    Line(Grant.CONSOLE, Init.COM1_IRQ, 4),
-    Line(Grant.CONSOLE, Init.KEYBOARD_IRQ, 1),
-    Line(Grant.CLOCK, Init.RTC_IRQ, 8),
+DEVICES = (
+    Device(Grant.CONSOLE, Init.COM1, Type.IO_PORT, 0x3F8, 0x3FF),
+    Device(Grant.CONSOLE, Init.KEYBOARD, Type.IO_PORT, 0x60, 0x64),
+    Device(Grant.POWER, Init.EXIT, Type.IO_PORT, 0xF4, 0xF7),
+    Device(Grant.POWER, Init.POWER, Type.IO_PORT, 0x604, 0x605),
+    Device(Grant.POWER, Init.RESET, Type.IO_PORT, 0xCF9, 0xCF9),
+    Device(Grant.CLOCK, Init.RTC, Type.IO_PORT, 0x70, 0x71),
+    Device(Grant.CONSOLE, Init.COM1_IRQ, Type.IRQ_HANDLER, 4),
+    Device(Grant.CONSOLE, Init.KEYBOARD_IRQ, Type.IRQ_HANDLER, 1),
+    Device(Grant.CLOCK, Init.RTC_IRQ, Type.IRQ_HANDLER, 8),
 )
 """Ports and lines of a PC/AT, as the machine's map has them (vectoros/layout.py)."""
 
 
 def give(root: Root, process: Process) -> None:
     """Give ``process`` the ports and interrupts that its grants name."""
-    grants = process.program.grants
-    for ports in PORTS:
-        if grants & ports.grant:
-            slot = process.slot(ports.slot)
-            slot.fill(Type.IO_PORT, ports.first, badge=ports.last)
-            derivation.insert(root.ram, slot.address, root.anchor)
-    for row in LINES:
-        if grants & row.grant:
-            _give_line(root, process, row)
+    for row in DEVICES:
+        if process.program.grants & row.grant:
+            _issue(root, process, row)
 
 
-def _give_line(root: Root, process: Process, row: Line) -> None:
-    """Give a handler. A line that two programs ask for signals the first."""
-    slot = process.slot(row.slot)
-    slot.fill(Type.IRQ_HANDLER, row.line)
-    derivation.insert(root.ram, slot.address, root.anchor)
-    target = root.interrupt(row.line)
-    if not target.type:
+def _issue(root: Root, process: Process, row: Device) -> None:
+    """Give a capability; a second one is derived from the first.
+
+    A line that two programs ask for signals the first.
+    """
+    ram, slot, lines = root.ram, process.slot(row.slot), row.kind is Type.IRQ_HANDLER
+    control = root.control(Type.IRQ_CONTROL if lines else Type.IO_PORT_CONTROL).address
+    before = irq.issued(ram, control, row.first, row.last)
+    if before:
+        derivation.derive(ram, before.address, slot.address)
+    else:
+        irq.give(ram, control, slot, *row[2:])
+    target = root.interrupt(row.first)
+    if lines and not target.type:
         source = process.slot(Init.NOTIFICATION).address
-        derivation.derive(root.ram, source, target.address).badge = 1 << row.line
+        derivation.derive(ram, source, target.address).badge = 1 << row.first
 
 
 class Framebuffer:
@@ -92,14 +84,13 @@ class Framebuffer:
 
     def give(self, process: Process) -> None:
         """Map the screen into ``process``, with capabilities of its own."""
-        first = not self._originals
         for number in range(self.frames):
             slot = process.free_slot()
-            if first:
+            if number < len(self._originals):
+                derivation.derive(slot.ram, self._originals[number].address, slot.address)
+            else:
                 address = self.screen.base + (number << self._bits)
                 self._supply.device_frame(address, slot.address, self._bits)
                 self._originals.append(slot)
-            else:
-                derivation.derive(slot.ram, self._originals[number].address, slot.address)
             slot.rights = READ_WRITE
             process.map(slot, SCREEN + (number << self._bits), vspace.READ_WRITE)

@@ -1,36 +1,38 @@
 """I/O ports: a driver in ring 3 reaches its device through the stub.
 
-The capability names a range of ports. The kernel checks the access and puts it on
-the list of operations; the stub executes the IN or OUT, and stores what was read
-straight into the frame of the thread that asked, as message register 0.
+The capability names a range of ports, which no other does that was issued. The kernel
+checks the access and puts it on the list of operations; the stub executes the IN or
+OUT, and stores what was read straight into the frame of the thread that asked, as
+message register 0.
 """
 
 from __future__ import annotations
 
-from vectoros.kernel.errors import ILLEGAL, TRUNCATED, Refusal
-from vectoros.kernel.invocation import Action, Invocation, answer
-from vectoros.kernel.methods import label
+from functools import partial
+
+from vectoros.kernel.errors import ILLEGAL, Error, Refusal
+from vectoros.kernel.invocation import Action, Invocation, answer, decodes
+from vectoros.kernel.irq import decode_issue
 from vectoros.kernel.objects import Type
 from vectoros.kernel.tcb import Tcb
 
-_IN = {label(Type.IO_PORT, f"In{8 * width}"): width for width in (1, 2, 4)}
-_OUT = {label(Type.IO_PORT, f"Out{8 * width}"): width for width in (1, 2, 4)}
+LAST_PORT = 0xFFFF
+
 _RDX = Tcb.fields["rdx"].offset
 
 
-def decode(invocation: Invocation) -> Action | Refusal:
-    """Prepare an invocation of a range of ports."""
-    width = _IN.get(invocation.label)
-    if width is not None:
-        return _decode_in(invocation, width)
-    width = _OUT.get(invocation.label)
-    return ILLEGAL if width is None else _decode_out(invocation, width)
+@decodes(Type.IO_PORT_CONTROL, "Issue")
+def _decode_issue(invocation: Invocation) -> Action | Refusal:
+    first, last = invocation.words[:2]
+    if max(first, last) > LAST_PORT:
+        return Refusal(Error.RANGE_ERROR, (0, LAST_PORT))
+    if last < first:
+        return Refusal(Error.INVALID_ARGUMENT, (1,))
+    return decode_issue(invocation, Type.IO_PORT, first, last)
 
 
 def _decode_in(invocation: Invocation, width: int) -> Action | Refusal:
-    if invocation.length < 1:
-        return TRUNCATED
-    port = invocation.word(0)
+    (port,) = invocation.words
     # Where the result goes, the next message would be (NBSendWait).
     if not _allowed(invocation, port, width) or not invocation.answered:
         return ILLEGAL
@@ -44,9 +46,7 @@ def _decode_in(invocation: Invocation, width: int) -> Action | Refusal:
 
 
 def _decode_out(invocation: Invocation, width: int) -> Action | Refusal:
-    if invocation.length < 2:
-        return TRUNCATED
-    port, value = invocation.word(0), invocation.word(1)
+    port, value = invocation.words
     if not _allowed(invocation, port, width):
         return ILLEGAL
 
@@ -55,6 +55,11 @@ def _decode_out(invocation: Invocation, width: int) -> Action | Refusal:
         return ()
 
     return perform
+
+
+for _width in (1, 2, 4):
+    decodes(Type.IO_PORT, f"In{8 * _width}")(partial(_decode_in, width=_width))
+    decodes(Type.IO_PORT, f"Out{8 * _width}")(partial(_decode_out, width=_width))
 
 
 def _allowed(invocation: Invocation, port: int, width: int) -> bool:

@@ -24,19 +24,6 @@ class Memory(Protocol):
         """Store ``data`` at ``address``, in memory that may hold code."""
 
 
-class PlainMemory:
-    """Memory without a machine, for tests and for looking at an image."""
-
-    def __init__(self, data: bytearray) -> None:
-        """Use ``data`` itself, not a copy of it."""
-        self.data = data
-        self.view = memoryview(data)
-
-    def write(self, address: int, data: bytes) -> None:
-        """Store ``data``; bytes that fall outside are lost."""
-        self.data[address : address + len(data)] = data[: max(0, len(self.data) - address)]
-
-
 class Ram:
     """One memory seen two ways: as bytes and as words."""
 

@@ -10,17 +10,35 @@ MAX_LENGTH = 120
 """Words of a message."""
 
 REGISTERS = 4
-"""Words that travel in rdx, r10, r8 and r9."""
+"""Words that travel in rdx, r10, r8 and r9: all four, whatever the length says."""
 
 LENGTH_BITS = 7
 EXTRA_SHIFT = 7
+UNWRAPPED_SHIFT = 9
+"""A bit for each capability of a received message: only its badge has arrived."""
+
 LABEL_SHIFT = 12
 
 IPC_MESSAGE = 8
 """Offset of word 0 in the IPC buffer; words 0 to 3 are in registers instead."""
 
 IPC_CAPABILITIES = 8 * 122
-IPC_BUFFER_SIZE = 1 << 10
+"""Where a message's capability addresses are; in a received one, the badges of those that
+were unwrapped."""
+
+IPC_RECEIVE_CNODE = 8 * 125
+"""Three words: address of a CNode, index and depth of the slot for a received capability."""
+
+IPC_LEASE = 8 * 128
+"""Three words: address, length in bytes and rights (READ, WRITE) of the memory that the
+caller lends while a Call with LENDS lasts."""
+
+IPC_BUFFER_SIZE = 1 << 12
+
+
+LENDS = 1 << 9
+"""In the info of a Call: the IPC buffer says what memory the caller lends. In a received
+message this bit and the two after it say which of its capabilities were unwrapped."""
 
 
 def info(label: int, length: int) -> int:
@@ -40,15 +58,3 @@ def length_of(word: int) -> int:
 def extra_of(word: int) -> int:
     """Return how many capabilities a message info announces."""
     return word >> EXTRA_SHIFT & 3
-
-
-def message_constants() -> dict[str, int]:
-    """Return the layout under the names that assembly uses."""
-    return {
-        "MESSAGE_MAX_LENGTH": MAX_LENGTH,
-        "MESSAGE_EXTRA": 1 << EXTRA_SHIFT,
-        "MESSAGE_LABEL_SHIFT": LABEL_SHIFT,
-        "IPC_MESSAGE": IPC_MESSAGE,
-        "IPC_CAPABILITIES": IPC_CAPABILITIES,
-        "IPC_BUFFER_SIZE": IPC_BUFFER_SIZE,
-    }

@@ -9,23 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vectoros.elf import ElfError, Executable, Flags, Segment, read
-from vectoros.kernel import derivation, vspace
-from vectoros.kernel.abi import State
+from vectoros.kernel import asid, derivation, vspace
+from vectoros.kernel import process_layout as layout
 from vectoros.kernel.boot_record import Module
-from vectoros.kernel.frame import USER_CODE, USER_DATA, USER_FLAGS
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.notification import Notification
 from vectoros.kernel.objects import PAGE_BITS, SLOT_BITS, Type
-from vectoros.kernel.process_layout import (
-    INFO_PAGE,
-    IPC_BUFFER,
-    SCREEN,
-    STACK_SIZE,
-    STACK_TOP,
-    USER_FIRST,
-    Grant,
-    Init,
-)
+from vectoros.kernel.process_layout import Grant, Init
+from vectoros.kernel.root import Root
+from vectoros.kernel.sched_context import MIN_REFILLS, SchedContext
+from vectoros.kernel.scheduler import TIME_SLICE
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.supply import BootError, Supply
 from vectoros.kernel.tcb import BUFFER, CSPACE, HANDLER, VSPACE, Tcb
@@ -45,14 +38,11 @@ class Program:
 
     number: int
     """Of the process that it becomes, from 1."""
+    name: str
+    """What the image calls it."""
     module: Module
     executable: Executable
     grants: Grant
-
-    @property
-    def name(self) -> str:
-        """What the image calls it."""
-        return self.module.name
 
     @classmethod
     def check(cls, ram: Ram, module: Module, number: int) -> Program:
@@ -64,37 +54,33 @@ class Program:
             raise BootError(f"program {name}: priority {module.priority} is above {MAX_PRIORITY}")
         try:
             file = ram.view[start : start + size]
-            executable = read(file, first=USER_FIRST, limit=SCREEN)
+            executable = read(file, first=layout.USER_FIRST, limit=layout.SCREEN)
         except ElfError as error:
             raise BootError(f"program {name}: {error.rule}") from error
-        return cls(number, module, executable, Grant(module.grants & 0x3F))
-
-    @property
-    def pages(self) -> int:
-        """Frames that its segments need."""
-        return sum(len(segment.pages) for segment in self.executable.segments)
+        return cls(number, name, module, executable, Grant(module.grants & 0x3F))
 
 
 class Process:
     """A process under construction."""
 
-    def __init__(
-        self, ram: Ram, supply: Supply, program: Program, kernel_space: int, extra: int
-    ) -> None:
+    def __init__(self, root: Root, supply: Supply, program: Program, extra: int) -> None:
         """Make its objects, with ``extra`` slots to spare; its memory is still empty."""
-        self.ram = ram
+        self.ram = ram = root.ram
         self.program = program
         self._supply = supply
         self._next = int(Init.MEMORY)
-        slots = Init.MEMORY + program.pages + STACK_SIZE // PAGE_SIZE + TABLES_AT_MOST + extra
-        radix = max(MIN_RADIX, (slots - 1).bit_length())
-        self.cnode = supply.make_cnode(radix, Init.CNODE, self._what("CNode"))
-        self.pml4 = self._make(Type.PML4, Init.PML4)
-        vspace.share_kernel_half(ram, self.pml4, kernel_space)
-        self.notification = self._make(Type.NOTIFICATION, Init.NOTIFICATION)
-        self.tcb = Tcb(ram, self._make(Type.TCB, Init.TCB))
+        pages = sum(len(segment.pages) for segment in program.executable.segments)
+        pages += layout.STACK_SIZE // PAGE_SIZE + TABLES_AT_MOST + extra
+        radix = max(MIN_RADIX, (Init.MEMORY + pages - 1).bit_length())
+        self.cnode = supply.make_cnode(radix, Init.CNODE, f"the CNode of program {program.name}")
+        asid.assign(ram, root.first_pool, self._make(Type.PML4))
+        # In this order they share a page, so that a message touches few of them.
+        self.tcb = Tcb(ram, self._make(Type.TCB).object)
+        self.context = SchedContext(ram, self._make(Type.SCHED_CONTEXT).object)
+        self._make(Type.REPLY)
+        self.notification = self._make(Type.NOTIFICATION).object
         if program.grants & Grant.INSPECT:
-            self._make(Type.ENDPOINT, Init.ENDPOINT)
+            self._make(Type.ENDPOINT)
 
     def slot(self, number: int) -> Slot:
         """Return slot ``number`` of its CNode."""
@@ -115,14 +101,14 @@ class Process:
         for segment in self.program.executable.segments:
             for page in segment.pages:
                 self._load_page(segment, page)
-        for page in range(STACK_TOP - STACK_SIZE, STACK_TOP, PAGE_SIZE):
+        for page in range(layout.STACK_TOP - layout.STACK_SIZE, layout.STACK_TOP, PAGE_SIZE):
             self.map(self._frame(self.free_slot()), page, vspace.READ_WRITE)
         buffer = self._frame(self.slot(Init.IPC_BUFFER))
-        self.map(buffer, IPC_BUFFER, vspace.READ_WRITE)
+        self.map(buffer, layout.IPC_BUFFER, vspace.READ_WRITE)
 
     def map(self, frame: Slot, address: int, access: Entry) -> None:
         """Map ``frame`` at ``address``."""
-        vspace.map_frame(self.ram, self.pml4, frame, address, access, self._table)
+        vspace.map_frame(self.ram, self.slot(Init.PML4), frame, address, access, self._table)
 
     def new_page(self, address: int, data: bytes) -> None:
         """Map a read-only page with ``data`` at ``address``."""
@@ -141,9 +127,10 @@ class Process:
         tcb.priority = tcb.max_priority = program.module.priority
         tcb.bound = self.notification
         Notification(self.ram, self.notification).bound = tcb.address
-        tcb.rip, tcb.cs, tcb.rflags = program.executable.entry, USER_CODE, USER_FLAGS
-        tcb.rsp, tcb.ss, tcb.rdi = STACK_TOP, USER_DATA, INFO_PAGE
-        tcb.state = State.INACTIVE
+        self.context.configure(TIME_SLICE, TIME_SLICE, MIN_REFILLS, 0)
+        tcb.sched_context, self.context.tcb = self.context.address, tcb.address
+        tcb.rip, tcb.rsp = program.executable.entry, layout.STACK_TOP
+        tcb.rdi = layout.INFO_PAGE
 
     def set_handler(self, endpoint: Slot) -> None:
         """Let the thread's faults go to ``endpoint``, badged with the process's number."""
@@ -161,19 +148,17 @@ class Process:
         self.map(frame, page, _ACCESS[segment.flags & (Flags.WRITE | Flags.EXECUTE)])
 
     def _frame(self, slot: Slot) -> Slot:
-        self._supply.make(Type.FRAME, slot.address, self._what("memory"), bits=PAGE_BITS)
-        return slot
+        return self._make(Type.FRAME, slot, "memory", PAGE_BITS)
 
     def _table(self, kind: Type) -> Slot:
-        slot = self.free_slot()
-        self._supply.make(kind, slot.address, self._what("page tables"))
+        return self._make(kind, self.free_slot(), "page tables")
+
+    def _make(self, kind: Type, slot: Slot | None = None, what: str = "", bits: int = 0) -> Slot:
+        """Make an object, with its capability in ``slot``, or in that of its type."""
+        slot = slot or self.slot(Init[kind.name])
+        whose = f"the {what or kind.name} of program {self.program.name}"
+        self._supply.make(kind, slot.address, whose, bits=bits)
         return slot
-
-    def _make(self, kind: Type, number: int) -> int:
-        return self._supply.make(kind, self.slot(number).address, self._what(kind.name))
-
-    def _what(self, thing: str) -> str:
-        return f"the {thing} of program {self.program.name}"
 
 
 _ACCESS = {

@@ -21,9 +21,11 @@ SCREEN = 0x7F00_0000_0000
 INFO_PAGE = 0x7FFF_FFFD_0000
 IPC_BUFFER = 0x7FFF_FFFD_2000
 
-STACK_TOP = 0x7FFF_FFFF_F000
+USER_TOP = USER_LIMIT - 4096
 """The last page of the lower half stays empty: after a SYSCALL at its very end, rip
 would be no address, and SYSRET would fault in ring 0."""
+
+STACK_TOP = USER_TOP
 
 STACK_SIZE = 64 << 10
 STACK_GUARD = STACK_TOP - STACK_SIZE - 4096
@@ -59,6 +61,17 @@ class Init(IntEnum):
     RESET = 14
     RTC = 15
     RTC_IRQ = 16
+    SCHED_CONTEXT = 7
+    REPLY = 17
+    ASID_POOL = 18
+    AUDIT_LOG = 19
+    IRQ_CONTROL = 20
+    """Those from here on are the first's who has INSPECT."""
+
+    IO_PORT_CONTROL = 21
+    ASID_CONTROL = 22
+    SCHED_CONTROL = 23
+    DOMAIN = 24
     PROCESSES = 32
     """First of the TCBs of all processes, in order; for who has INSPECT."""
 
@@ -72,15 +85,13 @@ class Init(IntEnum):
 MAX_PROCESSES = Init.UNTYPEDS - Init.PROCESSES
 MAX_UNTYPEDS = Init.MEMORY - Init.UNTYPEDS
 
-
-def layout_constants() -> dict[str, int]:
-    """Return slots, grants and addresses under the names that assembly uses."""
-    return {
-        **{f"INIT_{slot.name}": slot.value for slot in Init},
-        **{f"GRANT_{grant.name}": grant.value for grant in Grant},
-        "USER_FIRST": USER_FIRST,
-        "USER_LIMIT": USER_LIMIT,
-        "STACK_TOP": STACK_TOP,
-        "STACK_SIZE": STACK_SIZE,
-        "MAX_PROCESSES": MAX_PROCESSES,
-    }
+LAYOUT_CONSTANTS = {
+    **{f"INIT_{slot.name}": slot.value for slot in Init},
+    **{f"GRANT_{grant.name}": grant.value for grant in Grant},
+    "USER_FIRST": USER_FIRST,
+    "USER_LIMIT": USER_LIMIT,
+    "IPC_BUFFER": IPC_BUFFER,
+    "STACK_TOP": STACK_TOP,
+    "STACK_SIZE": STACK_SIZE,
+    "MAX_PROCESSES": MAX_PROCESSES,
+}

@@ -14,18 +14,11 @@ from vectoros.kernel.tcb import Tcb
 NEXT, PREVIOUS, PRIORITY = Tcb.indices("queue_next", "queue_prev", "priority")
 
 
-def append(words: memoryview, queue: int, thread: int) -> None:
-    """Put ``thread`` at the tail of the queue at physical address ``queue``."""
-    insert_after(words, queue, words[(queue >> 3) + 1], thread)
-
-
-def push(words: memoryview, queue: int, thread: int) -> None:
-    """Put ``thread`` at the head."""
-    insert_after(words, queue, 0, thread)
-
-
 def insert(words: memoryview, queue: int, thread: int) -> None:
-    """Put ``thread`` behind those of its own priority, before those of a lower one."""
+    """Put ``thread`` behind those of its own priority, before those of a lower one.
+
+    ``queue`` is the queue's physical address.
+    """
     priority = words[(thread >> 3) + PRIORITY]
     before = words[(queue >> 3) + 1]
     while before and words[(before >> 3) + PRIORITY] < priority:

@@ -8,8 +8,9 @@ so that the large ones stay whole for who gets them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from vectoros.alloc import pieces
 from vectoros.kernel import derivation, untyped
 from vectoros.kernel.boot_record import MEMORY_RAM, MemoryRange
 from vectoros.kernel.cnode import ADDRESS_BITS
@@ -18,25 +19,10 @@ from vectoros.kernel.objects import SLOT_BITS, Type
 from vectoros.kernel.process_layout import MAX_UNTYPEDS
 from vectoros.kernel.root import Root
 from vectoros.kernel.slot import Slot
-from vectoros.units import PAGE_SIZE
 
 
 class BootError(Exception):
     """The system cannot start; the text says why. It ends as a PANIC response."""
-
-
-def pieces(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield address and size, as a power of two, of the aligned pieces of a range of pages.
-
-    >>> [(hex(address), bits) for address, bits in pieces(0x3000, 0x9000)]
-    [('0x3000', 12), ('0x4000', 14), ('0x8000', 12)]
-    """
-    start, end = -(-start // PAGE_SIZE) * PAGE_SIZE, end // PAGE_SIZE * PAGE_SIZE
-    while start < end:
-        alignment = (start & -start).bit_length() - 1 if start else 63
-        bits = min(alignment, (end - start).bit_length() - 1)
-        yield start, bits
-        start += 1 << bits
 
 
 def free_ranges(memory: Iterable[MemoryRange], first: int, limit: int) -> list[tuple[int, int]]:
@@ -78,10 +64,9 @@ class Supply:
         size = 1 << untyped.object_bits(kind, bits)
         fitting = (slot for slot in self._untypeds if untyped.room(slot, size) is not None)
         best = min(fitting, key=lambda slot: slot.size - slot.badge, default=None)
-        address = None if best is None else untyped.retype(self._ram, best, kind, bits, target)
-        if address is None:
+        if best is None:
             raise BootError(f"not enough memory: no {size:#x} bytes are left for {what}")
-        return address
+        return untyped.retype(self._root, best, kind, bits, target)
 
     def make_cnode(self, radix: int, number: int, what: str) -> int:
         """Make a CNode that has the capability to itself in its slot ``number``."""
@@ -97,6 +82,6 @@ class Supply:
         for number in range(self._root.untyped_count):
             slot = self._root.untyped(number)
             if slot.device and untyped.room(slot, 1 << bits) == address:
-                untyped.retype(self._ram, slot, Type.FRAME, bits, target)
+                untyped.retype(self._root, slot, Type.FRAME, bits, target)
                 return
         raise BootError(f"no device memory is left at {address:#x}")

@@ -6,58 +6,77 @@ from collections.abc import Callable
 
 from vectoros.kernel import (
     abi,
+    audit,
     cnode,
+    dispatch,
     endpoint,
     fault,
     invocation,
-    ioport,
-    irq,
     message,
+    methods,
     notification,
-    thread,
-    untyped,
+    policy,
+    reply,
 )
-from vectoros.kernel.endpoint import NO_REPLY
-from vectoros.kernel.errors import (
-    Lookup,
-    LookupFailure,
-    Refusal,
-    invalid_capability,
-)
-from vectoros.kernel.invocation import RAX, RDI, Action, Invocation, answer, refuse
-from vectoros.kernel.methods import COSTS
+from vectoros.kernel.audit import Event
+from vectoros.kernel.decoders import DECODERS
+from vectoros.kernel.errors import ILLEGAL, TRUNCATED, LookupFailure, Refusal, invalid_capability
+from vectoros.kernel.invocation import RAX, RDI, RSI, Invocation, Outcome, Way, answer, refuse
 from vectoros.kernel.objects import Right, Type
-from vectoros.kernel.scheduler import TIME_SLICE, Processor
-from vectoros.kernel.slot import Slot
+from vectoros.kernel.sched_context import SchedContext
+from vectoros.kernel.scheduler import Processor
 from vectoros.kernel.tcb import CSPACE, Tcb
 from vectoros.kernel.trap import Trap
 from vectoros.layout import port_area
 
-_SLICE, _R12 = Tcb.indices("slice", "r12")
-(_OCCUPIED,) = Processor.indices("occupied")
+_STATE, _R12, _R13, _RESTRICTED = Tcb.indices("state", "r12", "r13", "restricted")
+(_BOUND,) = notification.Notification.indices("bound")
+_OCCUPIED, _CONTEXT = Processor.indices("occupied", "context")
+_BUDGET, _PERIOD = SchedContext.indices("budget", "period")
 
-DECODERS: dict[int, Callable[[Invocation], Action | Refusal]] = {
-    Type.UNTYPED: untyped.decode,
-    Type.TCB: thread.decode,
-    Type.ENDPOINT: endpoint.decode,
-    Type.NOTIFICATION: notification.decode,
-    Type.IRQ_HANDLER: irq.decode,
-    Type.IO_PORT: ioport.decode,
+IPC: dict[int, Callable[[Trap, int, Way], Outcome]] = {
+    Type.ENDPOINT: endpoint.send,
+    Type.NOTIFICATION: notification.send,
+    Type.REPLY: reply.send,
 }
-"""What can be invoked. Other capabilities have no methods yet, and refuse."""
+"""What a message is sent to. With other capabilities, its label is a method's number."""
 
-_EMPTY_SLOT = invalid_capability(0)
+_ENDPOINT, _NOTIFICATION, _REPLY = map(int, IPC)
+_LEASE = int(Type.LEASE)
+_EXTRA = 3 << message.EXTRA_SHIFT
+_READ, _RUNNING = int(Right.READ), int(abi.State.RUNNING)
+
+_SEND, _CALL, _NB_SEND = Way(), Way(calling=True), Way(blocking=False)
+_THEN_RECEIVE = Way(blocking=False, answered=False)
+
+METHODS = {
+    row.label: (
+        DECODERS[row.label],
+        row.cost,
+        len(row.arguments),
+        len(row.capabilities),
+        row.audited,
+    )
+    for row in methods.METHODS
+}
+
+_EMPTY_SLOT = invalid_capability()
 _DEBUG_PORT = port_area("debug_console").base
 
 
 def system_call(trap: Trap) -> None:
     """Serve a SYSCALL of the caller."""
-    row = _TRAPS.get(trap.words[(trap.caller >> 3) + RAX])
+    words, at = trap.words, trap.caller >> 3
+    number = words[at + RAX]
+    row = _TRAPS.get(number)
     if row is None:
         fault.unknown_syscall(trap)
         return
     handler, trap.cost = row
-    handler(trap)
+    if not words[at + _RESTRICTED] or policy.allows(trap, number):
+        handler(trap)
+    else:
+        refuse(trap.ram, trap.caller, ILLEGAL)
 
 
 def _put_char(trap: Trap) -> None:
@@ -67,92 +86,103 @@ def _put_char(trap: Trap) -> None:
 
 
 def _yield(trap: Trap) -> None:
-    words, at = trap.words, trap.caller >> 3
-    words[at + RAX] = 0
-    has_peer = words[trap.cpu + _OCCUPIED] and trap.processor.has_peer(trap.caller)
-    words[at + _SLICE] = 0 if has_peer else TIME_SLICE
+    words = trap.words
+    words[(trap.caller >> 3) + RAX] = 0
+    context = words[trap.cpu + _CONTEXT] >> 3
+    if words[trap.cpu + _OCCUPIED] or words[context + _BUDGET] != words[context + _PERIOD]:
+        dispatch.give_way(trap)
 
 
-def _call(trap: Trap) -> None:
-    _invoke(trap, trap.words[(trap.caller >> 3) + RDI], calling=True)
+def _reply_recv(trap: Trap) -> None:
+    slot = _named(trap, _R12)
+    # What is no Reply object answers nobody; it is a fault to receive with it.
+    if (
+        isinstance(slot, LookupFailure)
+        or trap.words[slot >> 3] & 0xFF != _REPLY
+        or _invoke(trap, slot, _THEN_RECEIVE)
+    ):
+        _receive(trap, slot)
 
 
-def _send(trap: Trap) -> None:
-    _invoke(trap, trap.words[(trap.caller >> 3) + RDI])
-
-
-def _nb_send(trap: Trap) -> None:
-    _invoke(trap, trap.words[(trap.caller >> 3) + RDI], blocking=False)
-
-
-def _recv(trap: Trap) -> None:
-    _receive(trap, blocking=True)
-
-
-def _nb_recv(trap: Trap) -> None:
-    _receive(trap, blocking=False)
-
-
-def _no_reply(trap: Trap) -> None:
-    refuse(trap.ram, trap.caller, NO_REPLY)
-
-
-def _nb_send_wait(trap: Trap) -> None:
-    address = trap.words[(trap.caller >> 3) + _R12]
-    if not _invoke(trap, address, blocking=False, answered=False):
+def _send_then(trap: Trap, register: int, receive: abi.Trap) -> None:
+    if not _send(trap, register, _THEN_RECEIVE):
         return
-    if trap.thread.state == abi.State.RUNNING:
-        _receive(trap, blocking=True)
+    if trap.words[(trap.caller >> 3) + _STATE] == _RUNNING:
+        _HANDLERS[receive](trap)
     else:  # it has suspended itself
         answer(trap.ram, trap.caller)
 
 
-def _invoke(
-    trap: Trap,
-    address: int,
-    *,
-    blocking: bool = True,
-    calling: bool = False,
-    answered: bool = True,
-) -> bool:
-    """Send the caller's message to the capability at ``address``; say whether it was taken."""
-    words = trap.words
-    slot = cnode.resolve(words, trap.caller + CSPACE, address)
+def _named(trap: Trap, register: int) -> int | LookupFailure:
+    """Return the slot at the capability address in a register of the caller's."""
+    words, caller = trap.words, trap.caller
+    return cnode.resolve(words, caller + CSPACE, words[(caller >> 3) + register])
+
+
+def _send(trap: Trap, register: int, way: Way) -> bool:
+    """Send the caller's message to what the register names; say whether that is done."""
+    slot = _named(trap, register)
     if isinstance(slot, LookupFailure):
-        _not_found(trap, address, slot, blocking=blocking)
+        _not_found(trap, trap.words[(trap.caller >> 3) + register], slot, blocking=way.blocking)
         return False
-    kind = words[slot >> 3] & 0xFF
-    decode = DECODERS.get(kind)
-    if decode is None:
-        refuse(trap.ram, trap.caller, _EMPTY_SLOT)
-        return False
-    sent = Invocation(trap, slot, blocking=blocking, calling=calling)
-    sent.answered = answered
-    if message.extra_of(sent.info) and not _extras_exist(trap, sent.info, blocking=blocking):
-        return False
-    prepared = decode(sent)
-    if isinstance(prepared, Refusal):
-        refuse(trap.ram, trap.caller, prepared)
-        return False
-    if sent.label >> 8 == kind:  # else it is the label of a message
-        trap.cost += COSTS.get(sent.label, 0)
-    result = prepared()
-    if result is not None and answered:
-        answer(trap.ram, trap.caller, result)
-    return True
+    return _invoke(trap, slot, way)
 
 
-def _extras_exist(trap: Trap, info: int, *, blocking: bool) -> bool:
-    """Whether each capability address in the message leads to a slot; else the caller faults."""
-    for index in range(message.extra_of(info)):
-        address = invocation.extra_address(trap.ram, trap.caller, info, index)
-        if address is None:
-            return True
-        found = cnode.resolve(trap.words, trap.caller + CSPACE, address)
+def _invoke(trap: Trap, slot: int, way: Way) -> bool:
+    """Send the caller's message to the capability in ``slot``; say whether that is done."""
+    outcome = _message(trap, slot, way)
+    if isinstance(outcome, Refusal):
+        refuse(trap.ram, trap.caller, outcome)
+        return False
+    if outcome is not None and way.answered:
+        answer(trap.ram, trap.caller, outcome)
+    return outcome is not None
+
+
+def _message(trap: Trap, slot: int, way: Way) -> Outcome:
+    words, at = trap.words, trap.caller >> 3
+    info, kind = words[at + RSI], words[slot >> 3] & 0xFF
+    if not kind:
+        return _EMPTY_SLOT
+    extras = _extras(trap, info, blocking=way.blocking) if info & _EXTRA else []
+    if extras is None:
+        return None
+    if kind == _REPLY and way.calling:
+        kind = _LEASE
+    send = IPC.get(kind)
+    if words[at + _RESTRICTED]:
+        method = kind << 8 | policy.SEND if send else info >> message.LABEL_SHIFT
+        if not policy.allows(trap, method, words[(slot >> 3) + 2]):
+            return ILLEGAL
+    return send(trap, slot, way) if send else _perform(Invocation(trap, slot, way, extras), kind)
+
+
+def _perform(sent: Invocation, kind: int) -> Outcome:
+    """Perform the method that the label names, unless its decoder refuses the arguments."""
+    label = sent.label
+    found = METHODS.get(label)
+    if found is None or label >> 8 != kind:
+        return ILLEGAL
+    decode, cost, words, capabilities, audited = found
+    sent.trap.cost += cost
+    target = sent.slot.object  # a method may move or delete the very capability
+    prepared = decode(sent) if sent.take(words, capabilities) else TRUNCATED
+    outcome = prepared if isinstance(prepared, Refusal) else prepared()
+    if audited and outcome is not None:  # a method that is preempted is not done yet
+        status = int(outcome.error) if isinstance(outcome, Refusal) else 0
+        audit.note(sent.trap, Event.INVOKED, target, label, sent.words, status)
+    return outcome
+
+
+def _extras(trap: Trap, info: int, *, blocking: bool) -> list[int] | None:
+    """Return the slots of the capabilities in the message; None: one is nowhere, a fault."""
+    slots = []
+    for address, found in invocation.extras(trap.ram, trap.caller, info):
         if isinstance(found, LookupFailure):
             _not_found(trap, address, found, blocking=blocking)
-            return False
-    return True
+            return None
+        slots.append(found)
+    return slots
 
 
 def _not_found(trap: Trap, address: int, failure: LookupFailure, *, blocking: bool) -> None:
@@ -163,42 +193,64 @@ def _not_found(trap: Trap, address: int, failure: LookupFailure, *, blocking: bo
         refuse(trap.ram, trap.caller, invocation.lookup_refusal(failure))
 
 
-def _receive(trap: Trap, *, blocking: bool) -> None:
-    """Let the caller receive from what ``rdi`` names. What it cannot receive from is a fault."""
-    address = trap.words[(trap.caller >> 3) + RDI]
-    found = cnode.resolve(trap.words, trap.caller + CSPACE, address)
-    if isinstance(found, LookupFailure):
-        fault.capability(trap, address, found, receiving=True)
+def _receive(trap: Trap, reply: int | LookupFailure | None, *, blocking: bool = True) -> None:
+    """Let the caller receive from what ``rdi`` names. What it cannot receive from is a fault.
+
+    ``reply`` is what ``r12`` leads to, or None: there is to be no Reply object.
+    """
+    words, caller, slot = trap.words, trap.caller, _named(trap, RDI)
+    if isinstance(slot, LookupFailure):
+        _fault(trap, RDI, slot)
         return
-    slot = Slot(trap.ram, found)
-    readable = slot.rights & Right.READ
-    if slot.type == Type.ENDPOINT and readable:
-        endpoint.receive(trap, slot, blocking=blocking)
-    elif slot.type == Type.NOTIFICATION and readable and _may_wait(trap, slot):
-        notification.wait(trap, slot, blocking=blocking)
+    head, target = words[slot >> 3], words[(slot >> 3) + 2]
+    kind, readable = head & 0xFF, head >> 8 & _READ
+    if (
+        words[(caller >> 3) + _RESTRICTED]
+        and kind in (_ENDPOINT, _NOTIFICATION)
+        and not policy.allows(trap, kind << 8 | policy.RECEIVE, target)
+    ):
+        refuse(trap.ram, caller, ILLEGAL)
+    elif kind == _ENDPOINT and readable:
+        found = _reply_object(trap, reply)
+        if found is not None:
+            endpoint.receive(trap, slot, found, blocking=blocking)
+    elif kind == _NOTIFICATION and readable and words[(target >> 3) + _BOUND] in (0, caller):
+        notification.wait(trap, target, blocking=blocking)
     else:
-        nothing = LookupFailure(Lookup.MISSING_CAPABILITY, (0,))
-        fault.capability(trap, address, nothing, receiving=True)
+        _fault(trap, RDI)
 
 
-def _may_wait(trap: Trap, slot: Slot) -> bool:
-    """Whether the notification is bound to nobody else."""
-    bound = notification.Notification(trap.ram, slot.object).bound
-    return bound in (0, trap.caller)
+def _reply_object(trap: Trap, slot: int | LookupFailure | None) -> int | None:
+    """Return the Reply object in ``slot``; 0: there is none; None: that is a fault."""
+    if slot is None:
+        return 0
+    if not isinstance(slot, LookupFailure):
+        kind = trap.words[slot >> 3] & 0xFF
+        if kind in (_REPLY, 0):
+            return trap.words[(slot >> 3) + 2] if kind else 0
+        slot = fault.NOTHING
+    _fault(trap, _R12, slot)
+    return None
 
 
-_HANDLERS: dict[abi.Trap, Callable[[Trap], None]] = {
+def _fault(trap: Trap, register: int, failure: LookupFailure = fault.NOTHING) -> None:
+    """Let the caller fault: it cannot receive with what the register names."""
+    address = trap.words[(trap.caller >> 3) + register]
+    fault.capability(trap, address, failure, receiving=True)
+
+
+_HANDLERS: dict[abi.Trap, Callable[[Trap], object]] = {
     abi.Trap.DEBUG_PUT_CHAR: _put_char,
-    abi.Trap.CALL: _call,
-    abi.Trap.REPLY_RECV: _no_reply,
-    abi.Trap.SEND: _send,
-    abi.Trap.NB_SEND: _nb_send,
-    abi.Trap.RECV: _recv,
-    abi.Trap.NB_RECV: _nb_recv,
-    abi.Trap.WAIT: _recv,
-    abi.Trap.NB_WAIT: _nb_recv,
-    abi.Trap.NB_SEND_RECV: _no_reply,
-    abi.Trap.NB_SEND_WAIT: _nb_send_wait,
+    abi.Trap.CALL: lambda trap: _send(trap, RDI, _CALL),
+    abi.Trap.REPLY_RECV: _reply_recv,
+    abi.Trap.SEND: lambda trap: _send(trap, RDI, _SEND),
+    abi.Trap.NB_SEND: lambda trap: _send(trap, RDI, _NB_SEND),
+    abi.Trap.RECV: lambda trap: _receive(trap, _named(trap, _R12)),
+    abi.Trap.NB_RECV: lambda trap: _receive(trap, _named(trap, _R12), blocking=False),
+    abi.Trap.WAIT: lambda trap: _receive(trap, None),
+    abi.Trap.NB_WAIT: lambda trap: _receive(trap, None, blocking=False),
+    abi.Trap.NB_SEND_RECV: lambda trap: _send_then(trap, _R13, abi.Trap.RECV),
+    abi.Trap.NB_SEND_WAIT: lambda trap: _send_then(trap, _R12, abi.Trap.WAIT),
     abi.Trap.YIELD: _yield,
 }
 

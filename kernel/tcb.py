@@ -2,7 +2,7 @@
 
 The trap frame comes first, because the CPU pushes into it. Then what the scheduler
 and message passing read at every switch, in as few cache lines as will hold it, the
-FPU's registers, and the four capabilities that a thread runs with.
+FPU's registers, and the capabilities that a thread runs with.
 """
 
 from __future__ import annotations
@@ -18,9 +18,17 @@ CSPACE = 0x400
 VSPACE = 0x440
 BUFFER = 0x480
 HANDLER = 0x4C0
-"""Offsets of the thread's own slots: CNode, PML4, IPC buffer frame, fault endpoint."""
+TIMEOUT = 0x500
+POLICY = 0x540
+"""Offsets of the thread's own slots: CNode, PML4, IPC buffer frame, fault endpoint,
+timeout endpoint, policy."""
 
-NAME = 0x180
+SLOTS = (CSPACE, VSPACE, BUFFER, HANDLER, TIMEOUT, POLICY)
+
+NO_FPU = 1
+"""In ``flags``: an FPU instruction of the thread is an exception."""
+
+NAME = 0x1D0
 NAME_SIZE = 16
 
 FPU_SIZE = 512
@@ -36,7 +44,7 @@ class Tcb(TrapFrame):
     max_priority = Field(0x0D0, "greatest priority that it may give to a thread")
     queue_next = Field(0x0D8, "next thread in the queue that it is in")
     queue_prev = Field(0x0E0, "the one before it")
-    slice = Field(0x0E8, "ticks left before another of its priority has a turn")
+    queue = Field(0x0E8, "ready queue or release queue that it is in, or 0")
     consumed = Field(0x0F0, "ticks that it has had")
     blocked_on = Field(0x0F8, "endpoint or notification that it waits at")
     send_badge = Field(0x100, "badge of the capability that it sends through")
@@ -52,8 +60,22 @@ class Tcb(TrapFrame):
     fault_lookup1 = Field(0x150, "its second")
     fault_lookup2 = Field(0x158, "its third")
 
+    sched_context = Field(0x160, "scheduling context that it runs on; 0: it is passive")
+    id = Field(0x168, "number that no other thread ever has")
+    reply = Field(0x170, "Reply object that it waits on, or receives with; 0: none")
+    flags = Field(0x178, "bit 0: it may not use the FPU")
+    restricted = Field(0x180, "1: it has a policy, or had one; without it, it may do nothing")
+    heard = Field(0x188, "number of the last broadcast when it last waited")
+    generation = Field(0x190, "how often it has been named")
+    domain = Field(0x198, "domain that it runs in")
+    lease_base = Field(0x1A0, "memory that it lends while its Call lasts")
+    lease_length = Field(0x1A8, "bytes of it; 0: none")
+    lease_rights = Field(0x1B0, "RIGHT bits READ and WRITE: what may be done with it")
+    send_flags = Field(0x1B8, "of the send that it waits in: bits SENDS")
+    buffer_address = Field(0x1C0, "where its IPC buffer is mapped, as it says")
+
     def slot(self, offset: int) -> Slot:
-        """The slot at :data:`CSPACE`, :data:`VSPACE`, :data:`BUFFER` or :data:`HANDLER`."""
+        """The slot at one of :data:`SLOTS`."""
         return Slot(self.ram, self.address + offset)
 
     @property

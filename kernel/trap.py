@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from vectoros.errors import hold
 from vectoros.kernel import gate
-from vectoros.kernel.gate import Op
+from vectoros.kernel.abi import State
+from vectoros.kernel.gate import Flag, Op
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.root import PROCESSOR, Root
 from vectoros.kernel.scheduler import Processor
 from vectoros.kernel.tcb import Tcb
 
 _CURRENT, _NOW, _ROOT = gate.GateBlock.indices("current", "now", "root")
+(_STATE,) = Tcb.indices("state")
+_RUNS, _BUDGET_END = Processor.indices("current", "budget_end")
 _RESPONSE = gate.GateBlock.fields["next"].offset
 _EMPTY = bytes(gate.OPS - _RESPONSE)
+
+_MAX_INVALIDATIONS = 8
+"""Operations after which forgetting all pages is less work; it leaves room for others."""
 
 
 class Trap:
     """What one trap works with. It is made when the doorbell rings and gone after."""
 
-    __slots__ = ("block", "caller", "cost", "cpu", "flags", "now", "ops", "ram", "words")
+    __slots__ = (
+        "_processor", "_root", "block", "caller", "cost", "cpu", "flags", "now", "ops", "ram",
+        "words",
+    )  # fmt: skip
 
     def __init__(self, ram: Ram, block: int) -> None:
         """Read the request in the gate block at ``block`` and empty the response."""
@@ -32,6 +41,8 @@ class Trap:
         self.cost = 0
         self.flags = 0
         self.ops = 0
+        self._processor: Processor | None = None
+        self._root: Root | None = None
         ram.view[block + _RESPONSE : block + gate.OPS] = _EMPTY
 
     @property
@@ -47,16 +58,31 @@ class Trap:
     @property
     def processor(self) -> Processor:
         """The processor that trapped; ``cpu`` is where it is, in words."""
-        return Processor(self.ram, self.cpu << 3)
+        if self._processor is None:
+            self._processor = Processor(self.ram, self.cpu << 3)
+        return self._processor
 
     @property
     def root(self) -> Root:
         """The kernel's root object."""
-        return Root(self.ram, (self.cpu << 3) - PROCESSOR)
+        if self._root is None:
+            self._root = Root(self.ram, (self.cpu << 3) - PROCESSOR)
+        return self._root
 
     def wake(self, thread: int) -> None:
-        """Put a thread that has become runnable into its ready queue."""
-        self.processor.append(thread)
+        """Put a thread that has become runnable where it will be chosen, if it has a context."""
+        self.processor.wake(thread, self.now)
+
+    def requeue(self, thread: int) -> None:
+        """Put a thread, whose place in time has changed, where it will be chosen, if it can be."""
+        self.processor.remove(thread)
+        if self.words[(thread >> 3) + _STATE] == State.RUNNING:
+            self.wake(thread)
+
+    def decide_anew(self, thread: int) -> None:
+        """Have what ``thread`` runs with looked at when the trap ends, if it is who runs."""
+        if thread == self.words[self.cpu + _RUNS]:
+            self.words[self.cpu + _BUDGET_END] = 0
 
     def out(self, port: int, width: int, value: int) -> None:
         """Have the stub write ``value`` to an I/O port."""
@@ -65,6 +91,13 @@ class Trap:
     def into(self, port: int, width: int, address: int) -> None:
         """Have the stub read an I/O port and store it, as 64 bits, at ``address``."""
         self._operation(Op.IN, width, port, 0, address)
+
+    def invalidate(self, address: int) -> None:
+        """Have the processor forget how it translates the page at ``address``."""
+        if self.ops < _MAX_INVALIDATIONS:
+            self._operation(Op.INVLPG, 0, 0, 0, address)
+        else:
+            self.flags |= Flag.RELOAD_CR3
 
     def _operation(self, kind: Op, width: int, port: int, value: int, address: int) -> None:
         hold(self.ops < gate.MAX_OPS, "a trap has at most 32 operations")

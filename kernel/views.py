@@ -12,6 +12,7 @@ words is the fastest access that Python has: a field costs about 60 ns to read.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vectoros.kernel.memory import Ram
@@ -110,6 +111,8 @@ class View:
         return f"<{type(self).__name__} at {self.address:#x}: {values}>"
 
 
-def constants(prefix: str, view: type[View]) -> dict[str, int]:
-    """Return the offset of each of ``view``'s fields, under ``prefix`` and its name."""
-    return {f"{prefix}_{name.upper()}": field.offset for name, field in view.fields.items()}
+def constants(prefix: str, table: type[View] | type[Enum]) -> dict[str, int]:
+    """Return offsets of fields, or numbers of an enumeration, under ``prefix`` and their names."""
+    if issubclass(table, Enum):
+        return {f"{prefix}_{row.name}": row.value for row in table}
+    return {f"{prefix}_{name.upper()}": field.offset for name, field in table.fields.items()}

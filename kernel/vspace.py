@@ -9,13 +9,11 @@ Source: Intel SDM Vol. 3A, "4-Level Paging".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import IntFlag
-from itertools import pairwise
-from typing import NamedTuple
 
 from vectoros.kernel.memory import Ram
-from vectoros.kernel.objects import TABLES, Type
+from vectoros.kernel.objects import PAGE_BITS, TABLES, Type
 from vectoros.kernel.slot import Slot
 
 
@@ -44,8 +42,17 @@ ADDRESS = 0x000F_FFFF_FFFF_F000
 
 ENTRIES = 512
 HALF = ENTRIES // 2
-_SHIFTS = dict(zip(TABLES, (39, 30, 21, 12), strict=True))
-"""Lowest bit of an address that indexes a table of the type."""
+LOWER_BITS = 47
+"""Bits of an address in the lower half, which is ring 3's."""
+
+LEVELS = (39, 30, 21, 12)
+"""Lowest bits of an address that index a table, from the PML4 down."""
+
+TABLE_BELOW = dict(zip(LEVELS, TABLES[1:], strict=False))
+"""Table that an entry leads to which leaves so many bits of the address."""
+
+_PRESENT, _LARGE = int(Entry.PRESENT), int(Entry.LARGE)
+_NO_EXECUTE, _ALLOWED = int(Entry.NO_EXECUTE), int(Entry.USER | Entry.WRITE)
 
 
 def share_kernel_half(ram: Ram, pml4: int, kernel: int) -> None:
@@ -54,55 +61,61 @@ def share_kernel_half(ram: Ram, pml4: int, kernel: int) -> None:
     ram.view[pml4 + middle : pml4 + end] = ram.view[kernel + middle : kernel + end]
 
 
+def clear_user_half(ram: Ram, pml4: int) -> None:
+    """Take everything away that ring 3 has in ``pml4``."""
+    ram.view[pml4 : pml4 + HALF * 8] = bytes(HALF * 8)
+
+
+def find(ram: Ram, pml4: int, address: int, bits: int) -> tuple[int, int]:
+    """Return the place, in words, of the entry that translates all but ``bits`` of ``address``.
+
+    The second number is ``bits``; or more, if a table on the way is not there: then the
+    entry is the one that should lead to it.
+    """
+    table = pml4
+    for shift in LEVELS:
+        at = (table >> 3) + (address >> shift & ENTRIES - 1)
+        if shift == bits:
+            break
+        entry: int = ram.words[at]
+        if not entry & _PRESENT or entry & _LARGE:
+            break
+        table = entry & ADDRESS
+    return at, shift
+
+
 def map_frame(
-    ram: Ram, pml4: int, frame: Slot, address: int, access: Entry,
+    ram: Ram, pml4: Slot, frame: Slot, address: int, access: Entry,
     new_table: Callable[[Type], Slot],
 ) -> None:  # fmt: skip
     """Map ``frame`` at ``address``, with tables from ``new_table`` where there are none."""
-    last = Type.PT if frame.bits == _SHIFTS[Type.PT] else Type.PD
-    table = pml4
-    for kind, below in pairwise(TABLES):
-        if kind is last:
+    asid = pml4.mapping - 1
+    while True:
+        at, bits = find(ram, pml4.object, address, frame.bits)
+        if bits == frame.bits:
             break
-        at = (table >> 3) + index(kind, address)
-        if not ram.words[at] & Entry.PRESENT:
-            made = new_table(below)
-            made.set_mapping(pml4, address >> _SHIFTS[kind] << _SHIFTS[kind])
-            ram.words[at] = made.object | TABLE
-        table = ram.words[at] & ADDRESS
-    large = Entry.LARGE if last is Type.PD else 0
-    ram.words[(table >> 3) + index(last, address)] = frame.object | access | large
-    frame.set_mapping(pml4, address)
+        table = new_table(TABLE_BELOW[bits])
+        table.set_mapping(asid, address >> bits << bits)
+        ram.words[at] = table.object | TABLE
+    ram.words[at] = frame.object | access | (Entry.LARGE if bits > PAGE_BITS else 0)
+    frame.set_mapping(asid, address)
 
 
-def index(kind: Type, address: int) -> int:
-    """Return which entry of a table of type ``kind`` is for ``address``."""
-    return address >> _SHIFTS[kind] & (ENTRIES - 1)
+def walk(ram: Ram, pml4: int, address: int) -> tuple[int, int] | None:
+    """Return the entry that maps ``address`` for ring 3, and the size of its page; or None.
 
-
-class Mapping(NamedTuple):
-    """A page that a program sees."""
-
-    address: int
-    frame: int
-    size: int
-    access: int
-    """Bits of the entry that are not its address."""
-
-
-def mappings(ram: Ram, pml4: int) -> Iterator[Mapping]:
-    """Yield what is mapped in the lower half of ``pml4``, by address."""
-    yield from _mappings(ram, pml4, 0, 0, HALF)
-
-
-def _mappings(ram: Ram, table: int, level: int, base: int, count: int) -> Iterator[Mapping]:
-    shift = _SHIFTS[TABLES[level]]
-    for number in range(count):
-        entry = ram.words[(table >> 3) + number]
-        if not entry & Entry.PRESENT:
-            continue
-        address = base | number << shift
-        if level == len(TABLES) - 1 or entry & Entry.LARGE:
-            yield Mapping(address, entry & ADDRESS, 1 << shift, entry & ~ADDRESS)
-        else:
-            yield from _mappings(ram, entry & ADDRESS, level + 1, address, ENTRIES)
+    USER and WRITE are in the entry if every level has them, NO_EXECUTE if one has it.
+    """
+    if address >> LOWER_BITS:
+        return None
+    table, allowed, forbidden = pml4, _ALLOWED, 0
+    for shift in LEVELS:
+        entry: int = ram.words[(table >> 3) + (address >> shift & ENTRIES - 1)]
+        if not entry & _PRESENT:
+            return None
+        allowed &= entry
+        forbidden |= entry & _NO_EXECUTE
+        if shift == PAGE_BITS or entry & _LARGE:
+            break
+        table = entry & ADDRESS
+    return entry & ~_ALLOWED | allowed | forbidden, 1 << shift

@@ -245,10 +245,22 @@ def test_qemu_runs_the_same_images(tmp_path: Path) -> None:
 
 # -- the questions and the command -------------------------------------------
 
+kernel: Any = QUESTIONS["kernel"]
+KERNEL_ROWS = (
+    *kernel.TARGETS_NS, "notification", "map", "unmap", "delete", "copy", "revoke.descendant",
+    "publish",
+)  # fmt: skip
+
 ANSWERS = {
     "boot": {"boot.cold": 1000.0, "boot.help": 150.0, "boot.emulate": 200.0},
     "flat": {},
     "gate": {"gate.fast.yield": 3000.0},
+    "kernel": {
+        **{f"kernel.{name}.{n}": ns for name, ns in kernel.TARGETS_NS.items() for n in (3, 10)},
+        **{f"kernel.scale.{name}": kernel.SCALE for name in KERNEL_ROWS},
+        "kernel.alloc.page": 1000.0,
+        "kernel.alloc.worst": 5000.0,
+    },
     "linux": {},
     "mips": {"mips.fast/unicorn": 0.8},
     "snapshot": {"snapshot.take": 2.0, "snapshot.restore": 1.0},
@@ -293,7 +305,7 @@ def test_the_command_prints_the_rows_and_writes_them_for_programs(tmp_path: Path
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    names = "boot, flat, gate, linux, mips, snapshot, traps"
+    names = "boot, flat, gate, kernel, linux, mips, snapshot, traps"
     rule = rf"^there is no benchmark 'mops'; there are {names}$"
     with pytest.raises(UsageError, match=rule):
         CliRunner().invoke(command, ["mips", "mops"], catch_exceptions=False)

@@ -235,6 +235,7 @@ def test_an_exception_in_our_own_kernel_is_told_with_its_place(tmp_path: Path) -
     image = Path(__file__).parent.parent / "images" / "dev.img"
     with Machine.from_image(image) as machine:
         machine.serial.expect("vectoros> ", timeout="1s")
+        machine.run(for_="2ms")  # until the shell waits, and nobody runs
         gate = machine.symbols.address("gate")
         assert gate is not None
         undefined = translate(machine.cpu, machine.memory, gate, look=True)

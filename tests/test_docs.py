@@ -67,7 +67,12 @@ def test_the_readme_shows_what_a_boot_prints() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "count"), [("docs/tutorial/first-boot.md", 2), ("docs/how-to/add-a-device.md", 2)]
+    ("page", "count"),
+    [
+        ("docs/tutorial/first-boot.md", 2),
+        ("docs/how-to/add-a-device.md", 2),
+        ("docs/how-to/look-into-a-kernel.md", 0),
+    ],
 )
 def test_the_programs_of_a_page_run_and_so_do_its_tests(
     page: str, count: int, monkeypatch: pytest.MonkeyPatch

@@ -26,7 +26,7 @@ from vectoros import __version__
 from vectoros.errors import BadFileError, UsageError, UserError
 from vectoros.messages import error, say
 
-COMMANDS = ("boot", "image", "snapshot", "devices", "doctor", "bench")
+COMMANDS = ("boot", "image", "snapshot", "kernel", "devices", "doctor", "bench")
 """In the order in which ``--help`` lists them."""
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT

@@ -28,20 +28,78 @@ typedef unsigned long vx_word;
 
 /* Methods, the label of a message to an object that is no endpoint. */
 #define VX_METHOD_UNTYPED_DESCRIBE            0x101  /* nothing -> base, size_bits, used, device */
+#define VX_METHOD_UNTYPED_RETYPE              0x102  /* type, size_bits, node_index, node_depth, node_offset, count, root* -> nothing */
+#define VX_METHOD_CNODE_REVOKE                0x201  /* index, depth -> nothing */
+#define VX_METHOD_CNODE_DELETE                0x202  /* index, depth -> nothing */
+#define VX_METHOD_CNODE_CANCEL_BADGED_SENDS   0x203  /* index, depth -> nothing */
+#define VX_METHOD_CNODE_COPY                  0x204  /* dest_index, dest_depth, src_index, src_depth, rights, src_root* -> nothing */
+#define VX_METHOD_CNODE_MINT                  0x205  /* dest_index, dest_depth, src_index, src_depth, rights, badge, src_root* -> nothing */
+#define VX_METHOD_CNODE_MOVE                  0x206  /* dest_index, dest_depth, src_index, src_depth, src_root* -> nothing */
+#define VX_METHOD_CNODE_MUTATE                0x207  /* dest_index, dest_depth, src_index, src_depth, guard, src_root* -> nothing */
+#define VX_METHOD_CNODE_ROTATE                0x208  /* dest_index, dest_depth, dest_guard, pivot_index, pivot_depth, pivot_guard, src_index, src_depth, pivot_root*, src_root* -> nothing */
 #define VX_METHOD_TCB_SUSPEND                 0x301  /* nothing -> nothing */
 #define VX_METHOD_TCB_RESUME                  0x302  /* nothing -> nothing */
-#define VX_METHOD_TCB_SET_PRIORITY            0x303  /* authority*, priority -> nothing */
-#define VX_METHOD_TCB_WRITE_REGISTERS         0x304  /* resume, rip, rsp, rdi -> nothing */
+#define VX_METHOD_TCB_SET_PRIORITY            0x303  /* priority, authority* -> nothing */
+#define VX_METHOD_TCB_WRITE_REGISTERS         0x304  /* flags, count -> nothing */
 #define VX_METHOD_TCB_DESCRIBE                0x305  /* nothing -> state, priority, consumed, fault, fault_ip, fault_address, fault_code, max_priority, process, rip */
+#define VX_METHOD_TCB_READ_REGISTERS          0x306  /* flags, count -> registers */
+#define VX_METHOD_TCB_COPY_REGISTERS          0x307  /* flags, source* -> nothing */
+#define VX_METHOD_TCB_CONFIGURE               0x308  /* cspace_data, vspace_data, buffer, cspace*, vspace*, buffer_frame* -> nothing */
+#define VX_METHOD_TCB_SET_MC_PRIORITY         0x309  /* mcp, authority* -> nothing */
+#define VX_METHOD_TCB_SET_SCHED_PARAMS        0x30a  /* mcp, priority, authority*, sched_context*, fault_ep* -> nothing */
+#define VX_METHOD_TCB_SET_TIMEOUT_ENDPOINT    0x30b  /* timeout_ep* -> nothing */
+#define VX_METHOD_TCB_SET_IPC_BUFFER          0x30c  /* buffer, frame* -> nothing */
+#define VX_METHOD_TCB_SET_SPACE               0x30d  /* cspace_data, vspace_data, fault_ep*, cspace*, vspace* -> nothing */
+#define VX_METHOD_TCB_BIND_NOTIFICATION       0x30e  /* notification* -> nothing */
+#define VX_METHOD_TCB_UNBIND_NOTIFICATION     0x30f  /* nothing -> nothing */
+#define VX_METHOD_TCB_SET_TLS_BASE            0x310  /* address -> nothing */
+#define VX_METHOD_TCB_SET_FLAGS               0x311  /* clear, set -> flags */
+#define VX_METHOD_TCB_SET_POLICY              0x312  /* policy* -> nothing */
+#define VX_METHOD_TCB_SET_NAME                0x313  /* name0, name1 -> nothing */
+#define VX_METHOD_SCHED_CONTEXT_BIND          0x701  /* object* -> nothing */
+#define VX_METHOD_SCHED_CONTEXT_UNBIND        0x702  /* nothing -> nothing */
+#define VX_METHOD_SCHED_CONTEXT_UNBIND_OBJECT 0x703  /* object* -> nothing */
+#define VX_METHOD_SCHED_CONTEXT_CONSUMED      0x704  /* nothing -> consumed */
+#define VX_METHOD_SCHED_CONTEXT_YIELD_TO      0x705  /* nothing -> consumed */
+#define VX_METHOD_FRAME_MAP                   0x801  /* vaddr, rights, attributes, vspace* -> nothing */
+#define VX_METHOD_FRAME_UNMAP                 0x802  /* nothing -> nothing */
+#define VX_METHOD_FRAME_GET_ADDRESS           0x803  /* nothing -> paddr */
+#define VX_METHOD_PDPT_MAP                    0xa01  /* vaddr, vspace* -> nothing */
+#define VX_METHOD_PDPT_UNMAP                  0xa02  /* nothing -> nothing */
+#define VX_METHOD_PD_MAP                      0xb01  /* vaddr, vspace* -> nothing */
+#define VX_METHOD_PD_UNMAP                    0xb02  /* nothing -> nothing */
+#define VX_METHOD_PT_MAP                      0xc01  /* vaddr, vspace* -> nothing */
+#define VX_METHOD_PT_UNMAP                    0xc02  /* nothing -> nothing */
+#define VX_METHOD_ASID_POOL_ASSIGN            0xd01  /* vspace* -> nothing */
+#define VX_METHOD_ASID_CONTROL_MAKE_POOL      0xe01  /* index, depth, untyped*, root* -> nothing */
+#define VX_METHOD_IRQ_CONTROL_GET             0xf01  /* irq, index, depth, root* -> nothing */
 #define VX_METHOD_IRQ_HANDLER_ACK             0x1001  /* nothing -> nothing */
 #define VX_METHOD_IRQ_HANDLER_SET_NOTIFICATION 0x1002  /* notification* -> nothing */
 #define VX_METHOD_IRQ_HANDLER_CLEAR           0x1003  /* nothing -> nothing */
+#define VX_METHOD_IO_PORT_CONTROL_ISSUE       0x1101  /* first_port, last_port, index, depth, root* -> nothing */
 #define VX_METHOD_IO_PORT_IN8                 0x1201  /* port -> value */
 #define VX_METHOD_IO_PORT_IN16                0x1202  /* port -> value */
 #define VX_METHOD_IO_PORT_IN32                0x1203  /* port -> value */
 #define VX_METHOD_IO_PORT_OUT8                0x1204  /* port, value -> nothing */
 #define VX_METHOD_IO_PORT_OUT16               0x1205  /* port, value -> nothing */
 #define VX_METHOD_IO_PORT_OUT32               0x1206  /* port, value -> nothing */
+#define VX_METHOD_CHANNEL_CONFIGURE           0x1301  /* name0, name1, message_size -> nothing */
+#define VX_METHOD_CHANNEL_SET_NOTIFICATION    0x1302  /* notification* -> nothing */
+#define VX_METHOD_CHANNEL_MAP                 0x1303  /* vaddr, rights, vspace* -> nothing */
+#define VX_METHOD_CHANNEL_UNMAP               0x1304  /* nothing -> nothing */
+#define VX_METHOD_CHANNEL_WAKE                0x1305  /* nothing -> woken */
+#define VX_METHOD_CHANNEL_DESCRIBE            0x1306  /* nothing -> name0, name1, message_size, capacity */
+#define VX_METHOD_AUDIT_LOG_DESCRIBE          0x1401  /* nothing -> written, capacity */
+#define VX_METHOD_AUDIT_LOG_READ              0x1402  /* index -> tick, event, subject, object, label, status, word0, word1 */
+#define VX_METHOD_POLICY_RESTRICT             0x1501  /* type, mask -> nothing */
+#define VX_METHOD_POLICY_DESCRIBE             0x1502  /* type -> mask */
+#define VX_METHOD_SCHED_CONTROL_CONFIGURE     0x1601  /* budget, period, extra_refills, badge, flags, sched_context* -> nothing */
+#define VX_METHOD_DOMAIN_SET                  0x1701  /* domain, thread* -> nothing */
+#define VX_METHOD_DOMAIN_SCHEDULE_CONFIGURE   0x1702  /* index, domain, duration -> nothing */
+#define VX_METHOD_DOMAIN_SCHEDULE_SET_START   0x1703  /* index -> nothing */
+#define VX_METHOD_LEASE_DESCRIBE              0x1801  /* nothing -> length, rights */
+#define VX_METHOD_LEASE_READ                  0x1802  /* offset, address, length -> nothing */
+#define VX_METHOD_LEASE_WRITE                 0x1803  /* offset, address, length -> nothing */
 
 /* Statuses. */
 #define VX_ERROR_NO_ERROR                     0
@@ -62,6 +120,7 @@ typedef unsigned long vx_word;
 #define VX_FAULT_UNKNOWN_SYSCALL              2
 #define VX_FAULT_USER_EXCEPTION               3
 #define VX_FAULT_VM_FAULT                     6
+#define VX_FAULT_TIMEOUT                      5
 
 /* What a thread does, as TCB Describe says. */
 #define VX_STATE_INACTIVE                     0
@@ -87,6 +146,15 @@ typedef unsigned long vx_word;
 #define VX_INIT_RESET                         14
 #define VX_INIT_RTC                           15
 #define VX_INIT_RTC_IRQ                       16
+#define VX_INIT_SCHED_CONTEXT                 7
+#define VX_INIT_REPLY                         17
+#define VX_INIT_ASID_POOL                     18
+#define VX_INIT_AUDIT_LOG                     19
+#define VX_INIT_IRQ_CONTROL                   20
+#define VX_INIT_IO_PORT_CONTROL               21
+#define VX_INIT_ASID_CONTROL                  22
+#define VX_INIT_SCHED_CONTROL                 23
+#define VX_INIT_DOMAIN                        24
 #define VX_INIT_PROCESSES                     32
 #define VX_INIT_UNTYPEDS                      64
 #define VX_INIT_MEMORY                        128
@@ -101,13 +169,19 @@ typedef unsigned long vx_word;
 
 /* Message info. */
 #define VX_MESSAGE_MAX_LENGTH                 120
+#define VX_MESSAGE_REGISTERS                  4
+#define VX_MESSAGE_LENDS                      0x200
 #define VX_MESSAGE_EXTRA                      128
+#define VX_MESSAGE_UNWRAPPED                  0x200
 #define VX_MESSAGE_LABEL_SHIFT                12
 
 /* Offsets in the IPC buffer. */
 #define VX_IPC_MESSAGE                        8
 #define VX_IPC_CAPABILITIES                   0x3d0
-#define VX_IPC_BUFFER_SIZE                    0x400
+#define VX_IPC_RECEIVE_CNODE                  0x3e8
+#define VX_IPC_LEASE                          0x400
+#define VX_IPC_BUFFER_SIZE                    0x1000
+#define VX_IPC_BUFFER                         0x7ffffffd2000
 
 #define VX_PORT_COM1 0x3f8 /* the serial line's first port */
 

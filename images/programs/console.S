@@ -42,7 +42,7 @@ next_char_end:
 # wait_for_message: wait for interrupts, which are acknowledged, or for a process's
 # fault; rbp is then a frame that tells of it, else 0. Changes all but rbx and r12 to r15.
 wait_for_message:
-        receive TRAP_RECV, INIT_ENDPOINT
+        receive TRAP_WAIT, INIT_ENDPOINT
         shr     rsi, MESSAGE_LABEL_SHIFT
         jnz     take_fault
         push    rdi

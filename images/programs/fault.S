@@ -29,11 +29,14 @@ fault_usage:
 fault_start:
         call    find_victim
         jc      fault_no_victim
+        mov     rax, IPC_BUFFER
+        mov     [rax + IPC_MESSAGE + 10 * 8], r9
         lea     edi, [rbp + INIT_PROCESSES - 1]
         mov     edx, 1                  # resume it
-        mov     r10, VICTIM_VIRTUAL
-        mov     r8, STACK_TOP
-        call_method METHOD_TCB_WRITE_REGISTERS, 4
+        mov     r10d, 9                 # registers from rip to rdi
+        mov     r8, VICTIM_VIRTUAL
+        mov     r9, STACK_TOP
+        call_method METHOD_TCB_WRITE_REGISTERS, 11
         test    eax, eax
         jnz     fault_no_victim
 fault_wait:

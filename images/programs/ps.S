@@ -1,5 +1,6 @@
 # ps.S -- the command: every process's thread, as TCB.Describe has it.
 
+.set FAULTED,        6          # of text_states
 .set PS_NAME,        16         # widths of columns
 .set PS_STATE,       10
 
@@ -46,10 +47,15 @@ ps_next:
 ps_end:
         ret
 
-# put_state: print state r15 in its column. Changes rax, rcx, rdx, rsi.
+# put_state: print state r15 in its column; r14 fault. Changes rax, rcx, rdx, rsi.
 put_state:
         lea     rsi, [rip + text_states]
         mov     ecx, r15d
+        test    ecx, ecx                # STATE_INACTIVE: because of a fault?
+        jnz     put_state_skip
+        test    r14d, r14d
+        jz      put_state_skip
+        mov     ecx, FAULTED
 put_state_skip:
         dec     ecx
         js      put_state_found
@@ -108,8 +114,9 @@ text_states:                            # in the order of STATE_*
         .asciz  "running"
         .asciz  "receiving"
         .asciz  "sending"
-        .asciz  "faulted"
+        .asciz  "calling"
         .asciz  "waiting"
+        .asciz  "faulted"
 text_gap:        .asciz "  "
 text_no_fault:   .asciz "none"
 text_page_fault: .asciz "page fault at "

@@ -15,7 +15,7 @@ kernel:
 
         call    load_descriptors        # before paging, so that a fault there is reported
         mov     rdi, r15
-        call    map_memory
+        call    start_paging
         lea     rsi, [rip + message_paging]
         call    milestone
 

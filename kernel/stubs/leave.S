@@ -24,21 +24,7 @@ leave:
         cmp     rcx, [rip + gs_base]
         jne     load_bases
 leave_ring0:
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     r11
-        pop     r10
-        pop     r9
-        pop     r8
-        pop     rbp
-        pop     rdi
-        pop     rsi
-        pop     rdx
-        pop     rcx
-        pop     rbx
-        pop     rax
+        pop_registers
         cmp     dword ptr [rsp], FRAME_SYSCALL
         jne     leave_exactly
         mov     rcx, [rsp + FRAME_RIP - FRAME_VECTOR]

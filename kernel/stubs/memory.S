@@ -1,22 +1,16 @@
-# memory.S -- the kernel's memory that the image does not hold: page tables, stacks,
-# and the page that every trap touches.
+# memory.S -- the kernel's memory that the image does not hold: its stacks, and the page
+# that every trap touches.
 #
 # A section called guard* is never mapped, so running off the end of a stack is a
 # page fault and not a corrupted neighbour.
 
 .set BIAS,           PROGRAM_VIRTUAL - PROGRAM_LOAD     # of kernel addresses over physical ones
-.set TABLES,         12         # PML4; 3 for the kernel; 2 for the gate; 5 for 4 GiB of RAM; 1 spare
 
 .set GATE_USED,      0x800      # of the page; the rest holds what a trap touches besides
 
 .section cpu                            # first in its page: the kernel is given its address
 gate_block:                             # kernel/gate.py has its layout
         .zero   GATE_USED
-
-.section tables
-tables:
-        .zero   TABLES * PAGE
-tables_end:
 
 .section guard1
         .zero   PAGE

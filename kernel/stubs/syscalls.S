@@ -38,23 +38,12 @@ system_call:
         push    rcx
         push    0                       # no error code
         push    FRAME_SYSCALL
-        push    rax
-        push    rbx
-        push    rcx
-        push    rdx
-        push    rsi
-        push    rdi
-        push    rbp
-        push    r8
-        push    r9
-        push    r10
-        push    r11
-        push    r12
-        push    r13
-        push    r14
-        push    r15
+        push_registers
         mov     qword ptr [rip + gate_block + GATE_REASON], REASON_SYSCALL
-        jmp     gate
+        lea     rcx, [rax - TRAP_CALL]
+        cmp     rcx, TRAP_REPLY_RECV - TRAP_CALL
+        ja      gate
+        jmp     fast_path
 
 .section cpu
 .balign 8

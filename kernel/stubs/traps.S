@@ -18,16 +18,17 @@
         jmp     trap
 .endm
 
+.macro vectors4 first
+        vector  \first
+        vector  \first + 1
+        vector  \first + 2
+        vector  \first + 3
+.endm
+
 .balign 16
 vectors:                                # Intel SDM Vol. 3A, "Exceptions and Interrupts"
-        vector  0
-        vector  1
-        vector  2
-        vector  3
-        vector  4
-        vector  5
-        vector  6
-        vector  7
+        vectors4 0
+        vectors4 4
         vector_with_error 8
         vector  9
         vector_with_error 10
@@ -44,47 +45,18 @@ vectors:                                # Intel SDM Vol. 3A, "Exceptions and Int
         vector_with_error 21
         vector  22
         vector  23
-        vector  24
-        vector  25
-        vector  26
-        vector  27
+        vectors4 24
         vector  28
         vector_with_error 29
         vector_with_error 30
         vector  31
-        vector  32                      # the interrupt controllers' 16 inputs
-        vector  33
-        vector  34
-        vector  35
-        vector  36
-        vector  37
-        vector  38
-        vector  39
-        vector  40
-        vector  41
-        vector  42
-        vector  43
-        vector  44
-        vector  45
-        vector  46
-        vector  47
+        vectors4 32                     # the interrupt controllers' 16 inputs
+        vectors4 36
+        vectors4 40
+        vectors4 44
 
 trap:
-        push    rax
-        push    rbx
-        push    rcx
-        push    rdx
-        push    rsi
-        push    rdi
-        push    rbp
-        push    r8
-        push    r9
-        push    r10
-        push    r11
-        push    r12
-        push    r13
-        push    r14
-        push    r15
+        push_registers
         cld                             # ring 3 may have set DF
         mov     eax, [rsp + FRAME_VECTOR]
         test    byte ptr [rsp + FRAME_CS], 3

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernel.plain_memory import PlainMemory
 from tests.kernel_stubs.direct import ROOT, enter, kernel_with, names, pieces
 from vectoros.api import Machine
 from vectoros.boot.native import KernelMemory
 from vectoros.config import Config
 from vectoros.kernel.abi import TIME_SLICE_NS, State
 from vectoros.kernel.kernel import Kernel
-from vectoros.kernel.memory import PlainMemory, Ram
+from vectoros.kernel.memory import Ram
 from vectoros.kernel.tcb import Tcb
 from vectoros.units import MIB, PAGE_SIZE, TICKS_PER_NS
 

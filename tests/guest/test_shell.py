@@ -11,9 +11,10 @@ import pytest
 from vectoros.api import Machine
 from vectoros.board import Reason
 from vectoros.boot.native import KernelMemory
-from vectoros.kernel import inspect
+from vectoros.kernel.abi import State
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.root import Root
+from vectoros.kernel_image import inspect
 
 IMAGE = Path(__file__).parents[2] / "images" / "dev.img"
 PROMPT = "vectoros> "
@@ -167,7 +168,9 @@ def test_ps_says_what_the_kernel_objects_in_ram_do(shell: Terminal) -> None:
     shell.ask("fault nx")
     shown = [row.split(maxsplit=5) for row in shell.ask("ps").splitlines()[1:]]
     threads = inspect.threads(shell.root())
-    words = ["stopped", "running", "receiving", "sending", "faulted", "waiting"]
+    words = ["stopped", "running", "receiving", "sending", "calling", "waiting"]
+    assert threads[2].state == State.INACTIVE
+    words[State.INACTIVE] = "faulted"
     assert [row[:4] for row in shown] == [
         [str(thread.process), thread.name, words[thread.state], str(thread.priority)]
         if thread.name != "shell"  # which is waiting for input again by now

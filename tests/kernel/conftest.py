@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kernel.hand import Hand
+from tests.kernel.mapping_rig import Rig
 from tests.kernel.system import System, boot, pair
-from vectoros.kernel import invariants
 from vectoros.kernel.tcb import Tcb
+from vectoros.kernel_image import invariants
 
 
 @pytest.fixture
@@ -25,3 +27,19 @@ def two() -> Iterator[tuple[System, Tcb, Tcb]]:
     made = pair()
     yield made
     invariants.check(made[0].root)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    """A system whose running thread has memory to make objects of."""
+    made = Rig()
+    yield made
+    invariants.check(made.root)
+
+
+@pytest.fixture
+def hand() -> Iterator[Hand]:
+    """A thread that invokes capabilities of its CNode."""
+    made = Hand()
+    yield made
+    invariants.check(made.system.root)

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.kernel.plain_memory import PlainMemory
 from vectoros.elf import Flags
 from vectoros.elf_writer import Section, write
 from vectoros.kernel import derivation, message
@@ -17,11 +18,14 @@ from vectoros.kernel.boot_record import BOOT_RECORD, MAGIC, MEMORY, MODULES, Boo
 from vectoros.kernel.frame import FRAME_SYSCALL
 from vectoros.kernel.gate import OP_SIZE, OPS, PANIC_TEXT, GateBlock, Op, Operation, Reason
 from vectoros.kernel.kernel import Kernel
-from vectoros.kernel.memory import PlainMemory, Ram
+from vectoros.kernel.memory import Ram
+from vectoros.kernel.objects import FIXED_BITS, RIGHTS, Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.root import Root
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.trap import Trap as KernelTrap
+from vectoros.kernel_image import inspect
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -90,6 +94,13 @@ class System:
         self.kernel.trap(BLOCK)
         return block.next
 
+    def inside(self) -> KernelTrap:
+        """Return what a function of the kernel works with, in a trap of who runs now."""
+        running = self.block.next
+        made = KernelTrap(self.ram, BLOCK)
+        made.caller = self.block.next = running
+        return made
+
     def syscall(self, rax: int, rdi: int = 0, rsi: int = 0, words: Sequence[int] = (), *,
                 r12: int = 0, now: int = 0) -> int:  # fmt: skip
         """Let the running thread make a system call; return the thread that runs next."""
@@ -138,7 +149,7 @@ class System:
             for index in range(self.block.op_count)
         ]
         return [
-            (Op(row.kind), row.width, row.port, row.target if row.kind == Op.IN else row.value)
+            (Op(row.kind), row.width, row.port, row.value if row.kind == Op.OUT else row.target)
             for row in rows
         ]
 
@@ -150,6 +161,23 @@ class System:
     def slot(self, thread: Tcb, number: int) -> Slot:
         """Return a slot of the thread's CNode."""
         return Slot(self.ram, thread.slot(0x400).object + number * 64)
+
+    def make(self, thread: Tcb, kind: Type, number: int) -> int:
+        """Make an object, unless there is one, with its capability in a slot of the thread's."""
+        slot, size = self.slot(thread, number), 1 << FIXED_BITS[kind]
+        if not slot.type:
+            free = next(piece for piece in inspect.tree(self.root) if self._fits(piece, size))
+            source = Slot(self.ram, free.slot)
+            source.badge = -(-source.badge // size) * size + size
+            slot.fill(kind, source.object + source.badge - size, rights=RIGHTS.get(kind, 0))
+            derivation.insert(self.ram, slot.address, source.address)
+        assert slot.type == kind
+        return slot.object
+
+    def _fits(self, found: inspect.Capability, size: int) -> bool:
+        free = (1 << found.bits) - found.badge
+        device = Slot(self.ram, found.slot).device
+        return found.type is Type.UNTYPED and not device and free >= 2 * size
 
     def processes(self, inspector: Tcb, count: int) -> list[Tcb]:
         """Return the threads that the inspector has capabilities to."""
@@ -193,7 +221,7 @@ def boot(programs: Sequence[Spec] = DEV, **options: object) -> System:
 
 
 PAIR = (Spec("server", 100, Grant.INSPECT), Spec("client", 100))
-FAR = 20
+FAR = 28
 """A slot where tests put a capability that a client has got."""
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from vectoros.image import format as image
-from vectoros.kernel import abi, boot, manual
+from vectoros.kernel import abi, boot
 from vectoros.kernel.boot_record import NAME_SIZE
 from vectoros.kernel.gate import MAX_OPS, OP_SIZE, OPS, PANIC_TEXT, GateBlock
 from vectoros.kernel.methods import METHODS
@@ -15,8 +13,6 @@ from vectoros.kernel.objects import FIXED_BITS, Type
 from vectoros.kernel.slot import SIZE, Slot
 from vectoros.kernel.tcb import BUFFER, CSPACE, HANDLER, NAME, VSPACE, Tcb
 from vectoros.kernel.views import Field, View
-
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "kernel-abi.md"
 
 
 def test_no_two_methods_share_a_label() -> None:
@@ -74,18 +70,6 @@ def test_the_parts_of_a_tcb_do_not_overlap() -> None:
 def test_the_operations_end_before_the_text_of_a_panic() -> None:
     assert OPS + MAX_OPS * OP_SIZE <= PANIC_TEXT
     assert GateBlock.fields["op_count"].offset < OPS
-
-
-def test_the_page_is_what_the_code_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == manual.page(), (
-        "run: python -m vectoros.kernel.manual > docs/reference/kernel-abi.md"
-    )
-
-
-def test_the_page_has_every_method_and_trap() -> None:
-    page = manual.page()
-    for name in (*(m.constant for m in METHODS), *(f"TRAP_{trap.name}" for trap in abi.Trap)):
-        assert f"`{name}`" in page
 
 
 def test_a_field_must_lie_within_a_word_and_have_a_name_of_its_own() -> None:

@@ -18,7 +18,7 @@ from tests.kernel.system import (
     elf,
     memory_of,
 )
-from vectoros.kernel import inspect, invariants, vspace
+from vectoros.kernel import vspace
 from vectoros.kernel.abi import State
 from vectoros.kernel.boot_info import NAMES, BootInfo
 from vectoros.kernel.boot_record import BOOT_RECORD, BootRecord
@@ -34,12 +34,14 @@ from vectoros.kernel.process_layout import (
     Grant,
     Init,
 )
+from vectoros.kernel.root import CONTROL_TYPES, ROOT_SIZE
 from vectoros.kernel.tcb import HANDLER, Tcb
 from vectoros.kernel.vspace import Entry
+from vectoros.kernel_image import inspect, invariants, walks
 
 
-def pages(system: System, thread: Tcb) -> dict[int, vspace.Mapping]:
-    return {page.address: page for page in vspace.mappings(system.ram, thread.space)}
+def pages(system: System, thread: Tcb) -> dict[int, walks.Mapping]:
+    return {page.address: page for page in walks.mappings(system.ram, thread.space)}
 
 
 def content(system: System, thread: Tcb, address: int, size: int) -> bytes:
@@ -83,7 +85,7 @@ def test_every_page_has_been_accessed_and_written_as_far_as_the_cpu_is_concerned
 def test_tables_leave_it_to_the_page_what_is_allowed(system: System) -> None:
     space = system.running.space
     tables = {cap.object for cap in inspect.tree(system.root) if cap.type is Type.PDPT}
-    entry = system.ram.words[(space >> 3) + vspace.index(Type.PML4, TEXT)]
+    entry = system.ram.words[vspace.find(system.ram, space, TEXT, 39)[0]]
     assert entry & 0xFFF == Entry.PRESENT | Entry.WRITE | Entry.USER | Entry.ACCESSED
     assert entry & ~0xFFF in tables
 
@@ -99,7 +101,7 @@ def test_the_stack_has_a_guard_below_it_and_nothing_above(system: System) -> Non
 def test_boot_info_says_where_things_are(system: System) -> None:
     thread = system.running
     info = BootInfo(system.ram, pages(system, thread)[INFO_PAGE].frame)
-    assert (info.process, info.process_count, info.untyped_count) == (2, 3, 8)
+    assert (info.process, info.process_count, info.untyped_count) == (2, 3, 9)
     assert (info.ipc_buffer, info.entry, info.memory_total) == (IPC_BUFFER, TEXT, 16 << 20)
     assert (info.screen_base, info.screen_width, info.screen_pitch) == (SCREEN, 1024, 4096)
     names = content(system, thread, INFO_PAGE, 4096)[NAMES : NAMES + 48]
@@ -137,12 +139,14 @@ def test_the_grants_are_the_capabilities_that_they_promise(system: System) -> No
         found = inspect.capabilities(system.root, thread.slot(0x400))
         return {number: cap.type for number, cap in found.items() if number < Init.MEMORY}
 
-    own = {
+    own: dict[int, Type] = {
         1: Type.TCB,
         2: Type.CNODE,
         3: Type.PML4,
         4: Type.FRAME,
         5: Type.NOTIFICATION,
+        7: Type.SCHED_CONTEXT,
+        17: Type.REPLY,
     }
     port, line = Type.IO_PORT, Type.IRQ_HANDLER
     assert has(victim) == own
@@ -150,9 +154,12 @@ def test_the_grants_are_the_capabilities_that_they_promise(system: System) -> No
     assert has(shell) == {
         **own,
         6: Type.ENDPOINT,
+        19: Type.AUDIT_LOG,
         **{8: port, 9: line, 10: port, 11: line, 12: port, 13: port, 14: port},
+        18: Type.ASID_POOL,
+        **{Init[kind.name]: kind for kind in CONTROL_TYPES},
         **dict.fromkeys(range(32, 35), Type.TCB),
-        **dict.fromkeys(range(64, 72), Type.UNTYPED),
+        **dict.fromkeys(range(64, 73), Type.UNTYPED),
     }
 
 
@@ -175,7 +182,7 @@ def test_what_is_suspended_is_made_and_not_started(system: System) -> None:
 
 def test_all_free_memory_is_in_an_untyped(system: System) -> None:
     pieces = [piece for piece in inspect.untypeds(system.root) if not piece.device]
-    start, end = system.root.address + 0x4000, 16 << 20
+    start, end = system.root.address + ROOT_SIZE, 16 << 20
     assert [piece.base for piece in pieces] == [
         start,
         *(piece.base + piece.size for piece in pieces[:-1]),

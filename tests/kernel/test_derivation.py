@@ -6,10 +6,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.kernel.plain_memory import PlainMemory
 from vectoros.kernel import derivation
-from vectoros.kernel.memory import PlainMemory, Ram
+from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import Type
 from vectoros.kernel.slot import Slot
+from vectoros.kernel_image import walks
 
 ANCHOR = 0x1000
 SLOTS = [0x2000 + 64 * n for n in range(10)]
@@ -23,6 +25,7 @@ class Deriving(RuleBasedStateMachine):
         self.ram = Ram(PlainMemory(bytearray(0x4000)))
         derivation.plant(self.ram, ANCHOR)
         self.children: dict[int, list[int]] = {ANCHOR: []}
+        self.objects = 0
 
     def free(self) -> list[int]:
         return [slot for slot in SLOTS if slot not in self.children]
@@ -35,7 +38,9 @@ class Deriving(RuleBasedStateMachine):
     def derive(self, data: st.DataObject) -> None:
         parent = data.draw(st.sampled_from([ANCHOR, *self.used()]))
         slot = data.draw(st.sampled_from(self.free()))
-        Slot(self.ram, slot).type = Type.TCB
+        self.objects += parent == ANCHOR
+        same = self.objects if parent == ANCHOR else Slot(self.ram, parent).object
+        Slot(self.ram, slot).fill(Type.TCB, same)
         derivation.insert(self.ram, slot, parent)
         self.children[parent].insert(0, slot)
         self.children[slot] = []
@@ -74,8 +79,17 @@ class Deriving(RuleBasedStateMachine):
     @invariant()
     def every_slot_has_the_descendants_that_it_should(self) -> None:
         for slot in (ANCHOR, *self.used()):
-            assert list(derivation.descendants(self.ram, slot)) == self.below(slot)
+            assert list(walks.descendants(self.ram, slot)) == self.below(slot)
             assert derivation.has_children(self.ram, slot) == bool(self.children[slot])
+            if self.children[slot]:
+                assert next(derivation.children(self.ram, slot)) == self.children[slot][0]
+
+    @invariant()
+    def the_last_capability_to_an_object_is_seen_from_its_neighbours(self) -> None:
+        objects = {slot: Slot(self.ram, slot).object for slot in self.used()}
+        for slot, thing in objects.items():
+            alone = list(objects.values()).count(thing) == 1
+            assert derivation.is_final(self.ram, slot) == alone
 
 
 Deriving.TestCase.settings = settings(max_examples=80, stateful_step_count=25)

@@ -7,12 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kernel.system import FAR, Spec, System, boot, pair, share
-from vectoros.kernel import inspect
+from vectoros.kernel import endpoint, waiting
 from vectoros.kernel.abi import COST_WORDS, TRAPS, State, Trap
+from vectoros.kernel.deletion import FINALISERS
 from vectoros.kernel.errors import Error
+from vectoros.kernel.gate import Reason
 from vectoros.kernel.message import MAX_LENGTH, info
+from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.tcb import BUFFER, Tcb
+from vectoros.kernel_image import inspect
 
 Two = tuple[System, Tcb, Tcb]
 
@@ -89,15 +93,6 @@ def test_without_the_right_to_send_nothing_is_sent(two: Two) -> None:
     assert server.state == State.BLOCKED_ON_RECEIVE
 
 
-@pytest.mark.parametrize("trap", [Trap.SEND, Trap.NB_SEND])
-def test_capabilities_cannot_be_sent(two: Two, trap: Trap) -> None:
-    system, server, client = two
-    system.syscall(Trap.RECV, Init.ENDPOINT)
-    system.give_capability(client, 1)
-    system.syscall(trap, FAR, info(5, 0) | 1 << 7)
-    assert (client.rax, server.state) == (Error.ILLEGAL_OPERATION, State.BLOCKED_ON_RECEIVE)
-
-
 def test_senders_are_received_by_priority_and_then_in_order() -> None:
     programs = [Spec("server", 50, Grant.INSPECT)]
     programs += [Spec(f"c{n}", priority) for n, priority in enumerate((60, 80, 70, 80))]
@@ -135,3 +130,60 @@ def test_a_signal_that_came_before_is_received_first(two: Two) -> None:
     system.syscall(Trap.SEND, Init.NOTIFICATION)
     system.syscall(Trap.RECV, Init.ENDPOINT)
     assert (system.running.address, server.rdi) == (server.address, 8)
+
+
+def waiting_senders(system: System, server: Tcb, client: Tcb, badge: int = 7) -> Tcb:
+    """Let the client wait to send; the server runs."""
+    slot = system.slot(client, FAR)
+    slot.badge = badge
+    system.syscall(Trap.YIELD)
+    client.rip = 0x40_0002
+    assert send(system, 1) == server.address
+    return client
+
+
+@pytest.mark.parametrize("trap", [Trap.SEND, Trap.CALL])
+def test_the_end_of_an_endpoint_lets_senders_make_their_trap_again(two: Two, trap: Trap) -> None:
+    system, server, client = two
+    system.syscall(Trap.YIELD)
+    client.rip = 0x40_0002
+    send(system, 1, trap=trap)
+    slot = system.slot(server, Init.ENDPOINT)
+    waiting.restart_all(system.inside(), slot.object)
+    assert (client.state, client.rip, client.rax) == (State.RUNNING, 0x40_0000, trap)
+    assert inspect.waiting(system.root) == {}
+
+
+def test_the_end_of_an_endpoint_lets_receivers_make_their_trap_again(two: Two) -> None:
+    system, server, _ = two
+    server.rip = 0x40_0002
+    system.syscall(Trap.RECV, Init.ENDPOINT, r12=Init.REPLY)
+    slot = system.slot(server, Init.ENDPOINT)
+    trap = system.inside()
+    FINALISERS[Type.ENDPOINT](trap, slot, False)
+    assert server.state == State.BLOCKED_ON_RECEIVE
+    FINALISERS[Type.ENDPOINT](trap, slot, True)
+    assert (server.state, server.rip, server.reply) == (State.RUNNING, 0x40_0000, 0)
+
+
+def test_who_has_faulted_stops_when_the_endpoint_ends(two: Two) -> None:
+    system, server, client = two
+    system.syscall(Trap.YIELD)
+    system.trap(Reason.EXCEPTION, vector=6)
+    waiting.restart_all(system.inside(), system.slot(server, Init.ENDPOINT).object)
+    assert (client.state, client.fault_pending) == (State.INACTIVE, 0)
+
+
+@pytest.mark.parametrize(
+    ("badge", "cancelled", "gone"), [(7, 7, True), (7, 8, False), (0, 0, False), (7, 0, False)]
+)
+def test_sends_with_a_badge_can_be_cancelled(
+    two: Two, badge: int, cancelled: int, gone: bool
+) -> None:
+    system, server, client = two
+    waiting_senders(system, server, client, badge)
+    trap = system.inside()
+    endpoint.cancel_badged(trap, system.slot(server, Init.ENDPOINT).object, cancelled)
+    assert (client.state, client.rip) == (
+        (State.RUNNING, 0x40_0000) if gone else (State.BLOCKED_ON_SEND, 0x40_0002)
+    )

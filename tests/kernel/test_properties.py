@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.kernel.system import BLOCK, DEV, System, boot
-from vectoros.kernel import inspect, invariants
 from vectoros.kernel.abi import Trap
 from vectoros.kernel.gate import Reason
 from vectoros.kernel.message import info
 from vectoros.kernel.methods import METHODS
 from vectoros.kernel.process_layout import Init
 from vectoros.kernel.tcb import Tcb
+from vectoros.kernel_image import inspect, invariants
 
 SIZE = 4 << 20
 BOOTED = bytes(boot(DEV, size=SIZE).data)
@@ -25,8 +25,8 @@ SLOTS = st.one_of(st.sampled_from([*Init, *range(70), 128, 200, 255, 256]), ANY)
 WORDS = st.one_of(st.integers(0, 300), st.sampled_from([0x3F8, 0x70, 0x604, 1 << 47]), ANY)
 INFOS = st.one_of(
     st.builds(
-        lambda method, length, extra: info(method.label, length) | extra << 7,
-        st.sampled_from(METHODS),
+        lambda label, length, extra: info(label, length) | extra << 7,
+        st.sampled_from([method.label for method in METHODS]),
         st.integers(0, 5),
         st.sampled_from([0, 0, 0, 1, 3]),
     ),
@@ -65,13 +65,15 @@ def masked(system: System, thread: Tcb) -> bytearray:
     """Return memory without what an error may change: results, accounts, the gate block."""
     data = bytearray(system.data)
     given = ("r12", "vector")
-    for name in ("rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "consumed", "slice", *given):
+    for name in ("rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "consumed", *given):
         at = thread.address + Tcb.fields[name].offset
         data[at : at + 8] = bytes(8)
     data[thread.buffer : thread.buffer + 1024] = bytes(1024)
     data[BLOCK : BLOCK + 4096] = bytes(4096)
+    log = system.root.audit.object
+    data[log : log + 4096] = bytes(4096)
     processor = system.root.processor
-    for name in ("accounted", "timer"):
+    for name in ("started", "timer", "budget_end"):
         at = processor.address + processor.fields[name].offset
         data[at : at + 8] = bytes(8)
     return data

@@ -6,88 +6,121 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.kernel.plain_memory import PlainMemory
 from tests.kernel.system import BLOCK, Spec, System, boot, pair
-from vectoros.kernel import inspect
+from vectoros.kernel import queue
 from vectoros.kernel.abi import COST_UNIT, State, Trap
 from vectoros.kernel.dispatch import PIT_HZ
 from vectoros.kernel.gate import Flag, Reason
-from vectoros.kernel.memory import PlainMemory, Ram
+from vectoros.kernel.memory import Ram
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.scheduler import TIME_SLICE, Processor
+from vectoros.kernel.sched_context import SchedContext
+from vectoros.kernel.scheduler import DOMAINS, RELEASE, TIME_SLICE, Processor
 from vectoros.kernel.tcb import Tcb
+from vectoros.kernel_image import inspect
 from vectoros.units import TICKS_PER_SECOND
 
 THREADS = [0x8000 + 0x800 * n for n in range(6)]
+CONTEXTS = {thread: 0xC000 + 0x100 * n for n, thread in enumerate(THREADS)}
 
 
 class Scheduling(RuleBasedStateMachine):
-    """Threads become ready, stop and use time; the oracle keeps a list for each priority."""
+    """Threads become ready, stop, and wait for budget; the oracle has lists of them."""
 
     @initialize()
     def start(self) -> None:
         self.ram = Ram(PlainMemory(bytearray(0x10000)))
         self.processor = Processor(self.ram, 0x1000)
-        self.queues: dict[int, list[int]] = {}
-        self.slices = dict.fromkeys(THREADS, 0)
-        self.current = 0
+        self.now = 1
+        self.queues: dict[tuple[int, int], list[int]] = {}
+        self.released: list[tuple[int, int]] = []
+        for thread, context in CONTEXTS.items():
+            Tcb(self.ram, thread).sched_context = context
+            SchedContext(self.ram, context).configure(100, 200, 2, 1)
+
+    def queued(self) -> list[int]:
+        ready = [thread for queue in self.queues.values() for thread in queue]
+        return ready + [thread for _, thread in self.released]
 
     def idle(self) -> list[int]:
-        ready = [thread for queue in self.queues.values() for thread in queue]
-        return [thread for thread in THREADS if thread not in (*ready, self.current)]
+        return [thread for thread in THREADS if thread not in self.queued()]
+
+    def place(self, thread: int) -> list[int]:
+        view = Tcb(self.ram, thread)
+        return self.queues.setdefault((view.domain, view.priority), [])
 
     @precondition(lambda self: self.idle())
-    @rule(data=st.data(), priority=st.sampled_from([0, 1, 63, 64, 127, 128, 255]))
-    def wake(self, data: st.DataObject, priority: int) -> None:
+    @rule(
+        data=st.data(),
+        priority=st.sampled_from([0, 1, 63, 64, 127, 128, 255]),
+        domain=st.integers(0, DOMAINS - 1),
+        later=st.sampled_from([0, 0, 0, 1, 5]),
+    )
+    def wake(self, data: st.DataObject, priority: int, domain: int, later: int) -> None:
         thread = data.draw(st.sampled_from(self.idle()))
         view = Tcb(self.ram, thread)
-        view.state, view.priority = State.RUNNING, priority
-        self.processor.append(thread)
-        self.queues.setdefault(priority, []).append(thread)
+        view.state, view.priority, view.domain = State.RUNNING, priority, domain
+        SchedContext(self.ram, CONTEXTS[thread]).due = self.now + later
+        self.processor.wake(thread, self.now)
+        self.processor.wake(thread, self.now)
+        if later:
+            self.released.append((self.now + later, thread))
+            self.released.sort(key=lambda row: row[0])
+        else:
+            self.place(thread).append(thread)
 
-    @precondition(lambda self: any(self.queues.values()))
+    @precondition(lambda self: self.queued())
     @rule(data=st.data())
     def stop(self, data: st.DataObject) -> None:
-        ready = [thread for queue in self.queues.values() for thread in queue]
-        thread = data.draw(st.sampled_from(ready))
+        thread = data.draw(st.sampled_from(self.queued()))
         self.processor.remove(thread)
-        Tcb(self.ram, thread).state = State.INACTIVE
-        self.queues[Tcb(self.ram, thread).priority].remove(thread)
+        self.processor.remove(thread)
+        if thread in self.place(thread):
+            self.place(thread).remove(thread)
+        self.released = [row for row in self.released if row[1] != thread]
 
-    @rule(blocks=st.booleans(), used_up=st.booleans())
-    def choose(self, blocks: bool, used_up: bool) -> None:
-        current = self.current
-        if current:
-            view = Tcb(self.ram, current)
-            view.state = State.INACTIVE if blocks else State.RUNNING
-            if used_up:
-                view.slice = self.slices[current] = 0
-        self.current = self.expected(current)
-        assert self.processor.choose(current) == self.current
-        for thread, left in self.slices.items():
-            assert Tcb(self.ram, thread).slice == left
+    @rule()
+    def take(self) -> None:
+        top = self.top()
+        expected = self.queues[self.processor.domain, top].pop(0) if top >= 0 else 0
+        assert self.processor.take() == expected
 
-    def expected(self, current: int) -> int:
-        top = max((p for p, queue in self.queues.items() if queue), default=-1)
-        if current and Tcb(self.ram, current).state == State.RUNNING:
-            own = Tcb(self.ram, current).priority
-            if top < own or (top == own and self.slices[current]):
-                return current
-            queue = self.queues.setdefault(own, [])
-            if top > own:
-                queue.insert(0, current)
-            else:
-                self.slices[current] = TIME_SLICE
-                queue.append(current)
-        if top < 0:
-            return 0
-        chosen = self.queues[top].pop(0)
-        self.slices[chosen] = self.slices[chosen] or TIME_SLICE
-        return chosen
+    @precondition(lambda self: self.idle())
+    @rule(data=st.data())
+    def preempted(self, data: st.DataObject) -> None:
+        thread = data.draw(st.sampled_from(self.idle()))
+        self.processor.append(thread, first=True)
+        self.place(thread).insert(0, thread)
+
+    @rule(ticks=st.integers(1, 4))
+    def time_passes(self, ticks: int) -> None:
+        self.now += ticks
+        self.processor.release(self.now)
+        while self.released and self.released[0][0] <= self.now:
+            thread = self.released.pop(0)[1]
+            self.place(thread).append(thread)
+
+    @rule(domain=st.integers(0, DOMAINS - 1))
+    def enter(self, domain: int) -> None:
+        self.processor.enter(domain)
+        assert self.processor.domain == domain
+
+    def top(self) -> int:
+        ready = [key[1] for key, queue in self.queues.items() if queue and key[0] == self.domain]
+        return max(ready, default=-1)
+
+    @property
+    def domain(self) -> int:
+        return self.processor.domain
 
     @invariant()
-    def the_highest_is_found(self) -> None:
-        top = max((p for p, queue in self.queues.items() if queue), default=-1)
-        assert self.processor.highest() == top
+    def the_highest_of_the_domain_is_found(self) -> None:
+        assert self.processor.highest() == self.top()
+
+    @invariant()
+    def who_waits_for_budget_is_in_order(self) -> None:
+        found = list(queue.members(self.ram.words, self.processor.address + RELEASE))
+        assert found == [thread for _, thread in self.released]
 
 
 Scheduling.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
@@ -125,7 +158,7 @@ def test_a_timer_that_is_early_enough_is_left_as_it_is() -> None:
 
 def test_time_goes_to_who_ran_and_kernel_time_to_who_asked() -> None:
     system, server, client = pair()
-    start = system.root.processor.accounted
+    start = system.root.processor.started
     system.syscall(Trap.YIELD, now=start + 5000)
     cost = 6 * COST_UNIT
     assert (server.consumed, client.consumed) == (5000 + cost, 0)
@@ -137,7 +170,7 @@ def test_time_goes_to_who_ran_and_kernel_time_to_who_asked() -> None:
 def test_no_time_is_lost_or_made_up() -> None:
     system = boot([Spec("a", 10), Spec("b", 10), Spec("c", 20)])
     processor = system.root.processor
-    start = processor.accounted - processor.idle
+    start = processor.started - processor.idle
     for step in range(50):
         now = system.block.now + 7000 * step
         if step % 3:
@@ -145,7 +178,7 @@ def test_no_time_is_lost_or_made_up() -> None:
         else:
             system.trap(Reason.INTERRUPT, vector=0x20, now=now)
     used = sum(thread.consumed for thread in inspect.threads(system.root))
-    assert used + processor.idle == processor.accounted - start
+    assert used + processor.idle == processor.started - start
     assert system.block.address == BLOCK
 
 

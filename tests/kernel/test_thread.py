@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.system import FAR, System, share
-from vectoros.kernel import inspect
 from vectoros.kernel.abi import Fault, State, Trap
 from vectoros.kernel.audit import Event
 from vectoros.kernel.errors import Error
+from vectoros.kernel.frame import USER_WRITES
 from vectoros.kernel.gate import Reason
 from vectoros.kernel.message import info
 from vectoros.kernel.methods import label
+from vectoros.kernel.methods.threads import REGISTERS
 from vectoros.kernel.objects import Type
-from vectoros.kernel.process_layout import STACK_TOP, Init
+from vectoros.kernel.process_layout import USER_LIMIT, Init
 from vectoros.kernel.tcb import Tcb
+from vectoros.kernel_image import inspect
 
 Two = tuple[System, Tcb, Tcb]
 
@@ -86,25 +88,35 @@ def test_a_priority_needs_an_authority_and_is_at_most_its_maximum(two: Two) -> N
 def test_registers_of_a_stopped_thread_can_be_set(two: Two) -> None:
     system, _, client = two
     system.call(OTHER, SUSPEND)
-    assert system.call(OTHER, WRITE_REGISTERS, 0, 0x40_0010, 0x7000, 3) == (0,)
-    assert (client.rip, client.rsp, client.rdi, client.vector) == (0x40_0010, 0x7000, 3, 0)
+    client.rflags = 0x202
+    assert system.call(OTHER, WRITE_REGISTERS, 0, 3, 0x40_0010, 0x7000, 0xFFFF_FFFF) == (0,)
+    assert (client.rip, client.rsp, client.vector) == (0x40_0010, 0x7000, 0)
+    assert client.rflags == 0x202 | USER_WRITES
     assert client.state == State.INACTIVE
-    assert system.call(OTHER, WRITE_REGISTERS, 1, 0, 0, 4) == (0,)
-    assert (client.rip, client.rsp, client.rdi) == (0x40_0010, 0x7000, 4)
+    registers = tuple(range(1, len(REGISTERS) + 1))
+    assert system.call(OTHER, WRITE_REGISTERS, 1, len(registers), *registers) == (0,)
+    others = [getattr(client, name) for name in REGISTERS if name != "rflags"]
+    assert others == [number for number in registers if number != 3]
     assert client.state == State.RUNNING
     last = inspect.audit(system.root)[-1]
-    assert (last.event, last.object, last.subject) == (Event.REGISTERS, client.address, 1)
+    assert (last.event, last.label, last.object) == (
+        Event.INVOKED, WRITE_REGISTERS, client.address,
+    )  # fmt: skip
 
 
 def test_registers_that_cannot_be_set_are_refused(two: Two) -> None:
     system, _, _ = two
-    assert system.call(OTHER, WRITE_REGISTERS, 0, 0, 0) == (Error.TRUNCATED_MESSAGE,)
-    assert system.call(OTHER, WRITE_REGISTERS, 0, 0, 0, 0) == (Error.ILLEGAL_OPERATION,)
-    assert system.call(Init.TCB, WRITE_REGISTERS, 0, 0, 0, 0) == (Error.ILLEGAL_OPERATION,)
+    assert system.call(OTHER, WRITE_REGISTERS, 0) == (Error.TRUNCATED_MESSAGE,)
+    assert system.call(OTHER, WRITE_REGISTERS, 0, 1, 0) == (Error.ILLEGAL_OPERATION,)
+    assert system.call(Init.TCB, WRITE_REGISTERS, 0, 1, 0) == (Error.ILLEGAL_OPERATION,)
     system.call(OTHER, SUSPEND)
-    for rip, rsp in ((STACK_TOP, 0), (1 << 63, 0), (0, STACK_TOP + 1)):
-        answer = system.call(OTHER, WRITE_REGISTERS, 0, rip, rsp, 0)
-        assert answer == (Error.RANGE_ERROR, 0, STACK_TOP)
+    for count in (0, 21):
+        answer = system.call(OTHER, WRITE_REGISTERS, 0, count, 0)
+        assert answer == (Error.RANGE_ERROR, 1, 20)
+    assert system.call(OTHER, WRITE_REGISTERS, 0, 2, 0) == (Error.TRUNCATED_MESSAGE,)
+    for rip, rsp in ((USER_LIMIT, 0), (1 << 63, 0), (0, USER_LIMIT)):
+        answer = system.call(OTHER, WRITE_REGISTERS, 0, 2, rip, rsp)
+        assert answer == (Error.RANGE_ERROR, 0, USER_LIMIT - 1)
 
 
 def test_describe_says_what_ps_shows(two: Two) -> None:
@@ -115,7 +127,7 @@ def test_describe_says_what_ps_shows(two: Two) -> None:
     system.syscall(Trap.RECV, Init.ENDPOINT)
     system.trap(Reason.EXCEPTION, vector=14, error=6, cr2=0xDEAD)
     words = system.call(OTHER, DESCRIBE)
-    assert words[1] == State.BLOCKED_ON_REPLY
+    assert words[1] == State.INACTIVE
     assert words[4:8] == (Fault.VM_FAULT, 0x40_1234, 0xDEAD, 6)
     assert words[3] == client.consumed > 0
 

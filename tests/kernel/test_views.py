@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kernel.plain_memory import PlainMemory
 from vectoros.kernel import cnode
 from vectoros.kernel.errors import Lookup, LookupFailure
-from vectoros.kernel.memory import PlainMemory, Ram
+from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import Type
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.views import Field, View

@@ -18,14 +18,18 @@ from vectoros.image import format as fmt
 from vectoros.image.constants import constants
 from vectoros.image.manifest import load
 from vectoros.image.pieces import Piece, all_pieces
+from vectoros.kernel import abi
 from vectoros.kernel.boot_record import Screen
+from vectoros.layout import KERNEL_GATE
 from vectoros.units import PAGE_SIZE
 
 ROOT = Path(__file__).parents[2]
 DEV_MANIFEST = ROOT / "images" / "dev.toml"
 BOOT_TABLES = 0x2000
 BOOT_STACK = 0x7000
-PRESENT_WRITABLE, LARGE = 3, 1 << 7
+KERNEL_TABLES = 0x20000
+PRESENT_WRITABLE, WRITE, PCD, ACCESSED, DIRTY, LARGE = 3, 1 << 1, 1 << 4, 1 << 5, 1 << 6, 1 << 7
+NX = 1 << 63
 E820_RAM = 1
 
 
@@ -81,6 +85,8 @@ def _load(machine: Machine, found: Sequence[Piece], screen: Screen | None) -> No
         "<QIIQQ", record, 0, name["BOOT_MAGIC_VALUE"], 3, len(modules), at, fmt.DIRECTORY_ADDRESS
     )
     ram = machine.memory.size if screen is None else screen.base
+    _kernel_space(machine, [entry for entry, _ in found if entry.kind is fmt.Kind.KERNEL], ram)
+    struct.pack_into("<Q", record, name["BOOT_KERNEL_SPACE"], KERNEL_TABLES)
     if screen is not None:
         struct.pack_into(
             "<QIIII", record, name["BOOT_SCREEN_BASE"], screen.base, screen.width, screen.height,
@@ -95,6 +101,32 @@ def _load(machine: Machine, found: Sequence[Piece], screen: Screen | None) -> No
             entry.length, entry.kind, entry.priority, entry.grants,
         )  # fmt: skip
     machine.memory.write(name["BOOT_RECORD"], bytes(record))
+
+
+def _kernel_space(machine: Machine, sections: Sequence[fmt.Entry], ram: int) -> None:
+    """Build what firmware/kernel_space.S does: the kernel's sections, PHYSMAP and the gate."""
+    tables: dict[tuple[int, ...], int] = {(): KERNEL_TABLES}
+
+    def put(virtual: int, entry: int, level: int) -> None:
+        path: tuple[int, ...] = ()
+        for shift in range(39, level, -9):
+            index = virtual >> shift & 511
+            if (*path, index) not in tables:
+                tables[*path, index] = new = KERNEL_TABLES + len(tables) * PAGE_SIZE
+                at = tables[path] + index * 8
+                machine.memory.write(at, struct.pack("<Q", new | PRESENT_WRITABLE | ACCESSED))
+            path = (*path, index)
+        at = tables[path] + (virtual >> level & 511) * 8
+        machine.memory.write(at, struct.pack("<Q", entry | 1 | ACCESSED | DIRTY))
+
+    for entry in sections:
+        access = WRITE if entry.access & fmt.Access.WRITE else 0
+        access |= 0 if entry.access & fmt.Access.EXECUTE else NX
+        for offset in range(0, entry.memory, PAGE_SIZE):
+            put(entry.virtual + offset, entry.load + offset | access, 12)
+    for address in range(0, ram, 1 << 21):
+        put(abi.PHYSMAP + address, address | WRITE | LARGE | NX, 21)
+    put(abi.GATE_VIRTUAL, KERNEL_GATE | WRITE | NX | PCD, 12)
 
 
 def _long_mode(machine: Machine) -> None:

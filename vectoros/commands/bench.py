@@ -7,11 +7,12 @@ whether the median met it, and its ratio to a peer that was measured in the same
 run, in turn. What is compared with QEMU needs qemu-system-x86_64; without it those
 rows are missing. The questions are the files of benchmarks/, which is part of the
 repository and not of the installed package: run this in a checkout. Without a
-NAME it takes a minute and asks all of them:
+NAME it takes some minutes and asks all of them:
 
     boot      how long one waits for the prompt, and for what
     flat      how fast compiled code runs for guests that know nothing of NX
     gate      what it costs to ask the kernel for nothing
+    kernel    what the kernel's services cost, with 10 processes and with 1,000
     linux     how long an unmodified Linux takes to its shell, beside QEMU
     mips      how fast compiled code runs, and what exact virtual time costs
     snapshot  what a snapshot costs, and what going back to it costs

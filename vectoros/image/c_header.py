@@ -17,7 +17,8 @@ from vectoros.files import read_text, write_atomic
 from vectoros.kernel import abi
 from vectoros.kernel.boot_info import COMMAND_LINE, MAX_NAMES, NAMES, BootInfo
 from vectoros.kernel.boot_record import COMMAND_LINE_SIZE, NAME_SIZE
-from vectoros.kernel.methods import METHODS, Method
+from vectoros.kernel.methods import METHODS
+from vectoros.kernel.methods.row import Method
 from vectoros.kernel.views import WORD, Field
 from vectoros.layout import port_area
 
@@ -59,7 +60,7 @@ def _constants() -> Iterator[str]:
 
 
 def _signature(row: Method) -> str:
-    words = ", ".join(row.arguments) or "nothing"
+    words = row.signature.partition("(")[2].rstrip(")") or "nothing"
     return f"{words} -> {', '.join(row.results) or 'nothing'}"
 
 

@@ -1,0 +1,76 @@
+"""Methods by name, and objects to invoke them on."""
+
+from __future__ import annotations
+
+from tests.kernel.system import System
+from vectoros.kernel import message, untyped
+from vectoros.kernel.abi import Trap
+from vectoros.kernel.methods import label
+from vectoros.kernel.objects import Type
+from vectoros.kernel.process_layout import Init
+from vectoros.kernel.slot import Slot
+from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.trap import Trap as Entry
+from vectoros.kernel_image import walks
+
+SPARE = 29
+"""A slot that boot leaves empty, as FAR is (tests/kernel/system.py); 30 and 31 are, too."""
+
+DEPTH = 64
+"""Bits of the address of a slot of a process's CNode."""
+
+
+def invoke(
+    system: System, slot: int, kind: Type, name: str, *words: int, caps: tuple[int, ...] = ()
+) -> tuple[int, ...]:
+    """Call a method; return status and the message registers of the answer."""
+    thread = system.running
+    for index, address in enumerate(caps):
+        at = (thread.buffer + message.IPC_CAPABILITIES >> 3) + index
+        system.ram.words[at] = address
+    info = message.info(label(kind, name), len(words)) | len(caps) << 7
+    system.syscall(Trap.CALL, slot, info, words)
+    return (thread.rax, *system.words(thread))
+
+
+def make(system: System, owner: Tcb, kind: Type, number: int, *, bits: int = 0) -> Slot:
+    """Make an object with its capability in slot ``number`` of the owner."""
+    target = system.slot(owner, number)
+    size = 1 << untyped.object_bits(kind, bits)
+    for slot in _untypeds(system):
+        if untyped.room(slot, size) is not None:
+            untyped.retype(system.root, slot, kind, bits, target.address)
+            return target
+    raise AssertionError(f"no room for a {kind.name}")
+
+
+def _untypeds(system: System) -> list[Slot]:
+    """Return the untypeds of RAM, the smallest first."""
+    tree = walks.descendants(system.ram, system.root.anchor)
+    held = [Slot(system.ram, address) for address, _ in tree]
+    found = [slot for slot in held if slot.type == Type.UNTYPED and not slot.device]
+    return sorted(found, key=lambda slot: slot.size)
+
+
+def entry(system: System) -> Entry:
+    """Return what kernel functions work with, as if the running thread had trapped."""
+    system.block.current = running = system.block.next
+    made = Entry(system.ram, system.block.address)
+    system.block.next = running
+    return made
+
+
+def delete(system: System, number: int) -> tuple[int, ...]:
+    """Delete the running thread's capability in slot ``number``."""
+    return invoke(system, Init.CNODE, Type.CNODE, "Delete", number, DEPTH)
+
+
+def revoke(system: System, number: int) -> tuple[int, ...]:
+    """Delete what was derived from it."""
+    return invoke(system, Init.CNODE, Type.CNODE, "Revoke", number, DEPTH)
+
+
+def copy(system: System, source: int, target: int, rights: int = 15) -> tuple[int, ...]:
+    """Copy the running thread's capability in slot ``source``."""
+    words = (target, DEPTH, source, DEPTH, rights)
+    return invoke(system, Init.CNODE, Type.CNODE, "Copy", *words, caps=(Init.CNODE,))

@@ -1,0 +1,75 @@
+"""Everything that the oracle knows of a system, between two traps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.properties.oracle.capability import Cap, Slot
+from tests.properties.oracle.things import AsidPool, SchedContext, Tcb, Thing
+from vectoros.kernel.objects import Type
+
+PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of the audit log, but for the tick."""
+
+    event: int
+    subject: int
+    object: int
+    label: int
+    status: int
+    words: tuple[int, int]
+
+
+@dataclass(repr=False)
+class World:
+    """A system."""
+
+    top: Cap
+    """The tree's outermost node, which is no capability."""
+    log: Slot = field(default_factory=lambda: Slot(0))
+    """That with the audit log."""
+    lines: dict[int, Slot] = field(default_factory=dict)
+    """The kernel's slots for what each interrupt signals."""
+    things: dict[tuple[Type, int], Thing] = field(default_factory=dict)
+    current: Tcb | None = None
+    time: SchedContext | None = None
+    """Whose time it is: the context of the thread that ran when the trap was made."""
+    yielded: bool = False
+    """The current thread lets all others of its priority run first."""
+    gives_way: bool = False
+    """It lets the first of them run."""
+    ready: dict[tuple[int, int], list[Tcb]] = field(default_factory=dict)
+    """By domain and priority."""
+    domain: int = 0
+    pages: dict[int, list[int]] = field(default_factory=dict)
+    """Memory that messages and leases have touched, in words, by page."""
+    pools: list[AsidPool | None] = field(default_factory=lambda: [None] * 8)
+    masked: int = 0xFFFF
+    next_id: int = 1
+    audit: list[Record] = field(default_factory=list)
+
+    def caps(self) -> Iterator[Cap]:
+        """Yield every capability, parents before children."""
+        return self.top.descendants()
+
+    def of(self, kind: Type) -> Iterator[Cap]:
+        """Yield the capabilities of one type."""
+        return (cap for cap in self.caps() if cap.kind is kind)
+
+    def note(self, record: Record) -> None:
+        """Write down what was done, unless somebody has done away with the log."""
+        if self.log.cap is not None:
+            self.audit.append(record)
+
+    def word(self, address: int) -> int:
+        """Return a word of memory."""
+        page = self.pages.get(address // PAGE)
+        return page[address % PAGE // 8] if page else 0
+
+    def set_word(self, address: int, value: int) -> None:
+        """Write a word of memory."""
+        self.pages.setdefault(address // PAGE, [0] * (PAGE // 8))[address % PAGE // 8] = value
