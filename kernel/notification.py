@@ -111,6 +111,7 @@ def take(trap: Trap, address: int, *, blocking: bool) -> bool:
     context = words[at + _LENT]
     if blocking and context and context == words[caller + _CONTEXT]:
         words[caller + _CONTEXT] = SchedContext(trap.ram, context).tcb = 0
+        trap.decide_anew(trap.caller)  # a message may be there: then it does not wait
     return False
 
 

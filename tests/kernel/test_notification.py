@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kernel.system import FAR, Spec, System, boot, pair, share
-from vectoros.kernel import notification
+from vectoros.kernel import notification, waiting
 from vectoros.kernel.abi import State, Trap
 from vectoros.kernel.deletion import FINALISERS
 from vectoros.kernel.errors import Error
@@ -99,6 +99,22 @@ def test_a_signal_lends_the_context_until_the_thread_waits_again(two: Two, slot:
         assert (lending.lent, system.running.address) == (False, client.address)
         assert system.syscall(Trap.SEND, FAR + 1) == server.address
         assert (lending.lent, server.rdi) == (True, 5)
+
+
+def test_who_gets_a_message_instead_gives_the_context_back_and_runs_no_more(two: Two) -> None:
+    system, server, client = two
+    share(system, server, Init.NOTIFICATION, client, FAR + 1, badge=5)
+    lending = Lending(two)
+    server.priority = 200
+    system.syscall(Trap.RECV, Init.ENDPOINT)
+    lending.take_away()
+    assert system.syscall(Trap.SEND, FAR + 1) == server.address
+    system.root.processor.remove(client.address)
+    client.send_badge, client.send_flags = 7, 3
+    endpoint = system.slot(server, Init.ENDPOINT).object
+    waiting.block(system.ram.words, client.address, endpoint, State.BLOCKED_ON_SEND)
+    assert system.syscall(Trap.RECV, Init.ENDPOINT) == client.address
+    assert (lending.lent, server.state, server.rdi) == (False, State.RUNNING, 7)
 
 
 def test_who_only_looks_keeps_the_context(two: Two) -> None:
