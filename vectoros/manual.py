@@ -7,6 +7,7 @@ writes the page. It is committed, and a test compares it with the code.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def _command(
 
 def _paragraphs(text: str) -> Iterator[str]:
     """Yield the paragraphs of a manual as Markdown: what is indented is shown as it is."""
-    for paragraph in text.replace("\b\n", "").strip().split("\n\n"):
+    for paragraph in inspect.cleandoc(text.replace("\b\n", "")).split("\n\n"):
         shown = textwrap.dedent(paragraph)
         yield f"```text\n{shown}\n```" if paragraph.startswith("    ") else paragraph
 

@@ -95,12 +95,20 @@ def test_an_object_or_a_method_can_be_asked_for(
     assert len(json.loads(printed(capsys, name, "--json"))["methods"]) == count
 
 
-@pytest.mark.parametrize("name", ["CNode.Fork", "Semaphore", ""])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("CNode.Fork", "the object has no method 'Fork'; there are Revoke, Delete, "),
+        ("Semaphore", "there is no object with methods called 'Semaphore'; there are Untyped, "),
+        ("Endpoint", "there is no object with methods called 'Endpoint'; there are Untyped, "),
+        ("", "there is no object with methods called ''; there are Untyped, "),
+    ],
+)
 def test_a_name_that_is_not_there_is_one_sentence(
-    name: str, capsys: pytest.CaptureFixture[str]
+    name: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["kernel", "abi", name]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err.startswith(f"vectoros: error: the kernel has no object or method {name!r}")
+    assert shown.err.startswith(f"vectoros: error: {sentence}")
     assert shown.err.count("\n") == 1

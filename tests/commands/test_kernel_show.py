@@ -147,6 +147,18 @@ def test_data_and_tree_have_the_same_capabilities_as_the_kernel(
     assert all(row["parent"] in slots for row in rows if row["depth"])
 
 
+def test_data_tell_who_is_ready_at_which_domain_and_priority(
+    ram: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queues = json.loads(printed(capsys, ram, "--queues", "--json"))["queues"]
+    assert [(row["domain"], row["priority"]) for row in queues["ready"]] == [(0, 100)]
+    assert queues["released"] == []
+
+
+def test_two_pictures_do_not_go_to_one_place(ram: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, ram, "--svg", "-", "--dot", "-", status=2)
+
+
 def test_what_a_program_calls_itself_cannot_disturb_a_terminal(
     ram: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,7 +93,7 @@ def section_options(function: Any) -> Any:  # noqa: ANN401  as click has it
     metavar="FILE",
     help="Draw who holds which capabilities; - is standard output.",
 )
-@click.option("--dot", type=PATH, metavar="FILE", help="Write the same graph for Graphviz.")
+@click.option("--dot", type=PATH, metavar="FILE", help="Write it for Graphviz, likewise.")
 def show(
     file: Path,
     full: bool,
@@ -116,6 +116,8 @@ def show(
     if svg or dot:
         if sections or full or as_json:
             raise UsageError("--svg and --dot draw everything: give no section, --full or --json")
+        if svg == dot:
+            raise UsageError(f"--svg and --dot cannot both be written to {svg}")
         draw(Showing(image.load(file)), {name: path for name, path in pictures.items() if path})
         return
     showing = Showing(image.load(file))

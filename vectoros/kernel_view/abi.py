@@ -102,15 +102,18 @@ def method_data(row: Method) -> dict[str, Any]:
 
 def chosen(name: str) -> list[Method]:
     """Return the methods of an object, or the one method, called ``name``."""
-    kind, _, method = name.lower().partition(".")
+    given, _, method = name.partition(".")
+    kind = given.lower()
     found = [
         row
         for row in METHODS
-        if type_name(row.object).lower() == kind and method in ("", row.name.lower())
+        if type_name(row.object).lower() == kind and method.lower() in ("", row.name.lower())
     ]
     if not found:
-        known = ", ".join(dict.fromkeys(type_name(row.object) for row in METHODS))
-        raise UsageError(f"the kernel has no object or method {name!r}; there are {known}")
+        own = [row.name for row in METHODS if type_name(row.object).lower() == kind]
+        known = own or dict.fromkeys(type_name(row.object) for row in METHODS)
+        rule = "the object has no method" if own else "there is no object with methods called"
+        raise UsageError(f"{rule} {(method if own else name)!r}; there are {', '.join(known)}")
     return found
 
 

@@ -82,11 +82,13 @@ def _fields(view: View) -> dict[str, Any]:
 
 
 def queues(survey: Survey) -> dict[str, Any]:
-    """Return who is ready, and who waits for whom."""
+    """Return who is ready, who waits for budget, and who waits for whom."""
     return {
         "ready": [
-            {"priority": priority, "threads": members} for priority, members in survey.ready.items()
+            {"domain": domain, "priority": priority, "threads": members}
+            for (domain, priority), members in survey.ready.items()
         ],
+        "released": survey.released,
         "endpoints": [
             {"endpoint": cap, "threads": survey.waiting[cap]}
             for cap in sorted({c.object for c in survey.caps if c.type is Type.ENDPOINT})
