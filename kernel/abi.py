@@ -33,7 +33,7 @@ COST_UNIT = 64
 """Ticks in a unit of kernel time: the bytes of one turn of the stub's loop."""
 
 TIME_SLICE_NS = 5_000_000
-"""How long a thread runs while another of its priority is ready."""
+"""Budget and period of the threads that BOOT makes: a turn among those of a priority."""
 
 TCB_SIZE = 1 << 11
 TCB_FPU = 0x200
@@ -72,14 +72,13 @@ TRAPS: dict[Trap, TrapRow] = {
         4, "rdi byte; out: rax", "write a byte to the debug console; for development"
     ),
     Trap.CALL: TrapRow(
-        8,
-        "rdi capability, rsi info, message; out: all",
+        8, "rdi capability, rsi info, message; out: all",
         "send a message and wait for its answer: of a receiver, through the Reply object that it"
-        " names, or of the kernel",
+        " names, or of the kernel; to a Reply object, invoke a method of Lease",
     ),
     Trap.REPLY_RECV: TrapRow(
         12, "rdi endpoint or notification, rsi info, message, r12 reply; out: all",
-        "answer through r12 if somebody waits for that, then Recv",
+        "answer through r12 if somebody waits for that, then Recv, unless the answer is refused",
     ),
     Trap.SEND: TrapRow(
         8, "rdi capability, rsi info, message; out: all",
@@ -95,15 +94,18 @@ TRAPS: dict[Trap, TrapRow] = {
         " will be answered through r12. Without one, a caller stops when its message is there",
     ),
     Trap.NB_RECV: TrapRow(8, "as Recv", "as Recv, but badge 0 if there is nothing yet"),
-    Trap.WAIT: TrapRow(8, "as Recv", "as Recv, and never with a Reply object"),
-    Trap.NB_WAIT: TrapRow(8, "as Recv", "as NBRecv, and never with a Reply object"),
+    Trap.WAIT: TrapRow(
+        8, "rdi endpoint or notification; out: all, rdi badge",
+        "as Recv, and never with a Reply object",
+    ),
+    Trap.NB_WAIT: TrapRow(8, "as Wait", "as NBRecv, and never with a Reply object"),
     Trap.NB_SEND_RECV: TrapRow(
         12, "rdi endpoint or notification, rsi info, message, r12 reply, r13 capability; out: all",
-        "NBSend to r13, then Recv on rdi",
+        "NBSend to r13, then Recv on rdi, unless the send is refused",
     ),
     Trap.NB_SEND_WAIT: TrapRow(
         12, "rdi endpoint or notification, rsi info, message, r12 capability; out: all",
-        "NBSend to r12, then Wait on rdi",
+        "NBSend to r12, then Wait on rdi, unless the send is refused",
     ),
     Trap.YIELD: TrapRow(
         6, "out: rax", "let the others of the same priority run first"
@@ -157,7 +159,7 @@ class State(IntEnum):
     BLOCKED_ON_RECEIVE = 2
     BLOCKED_ON_SEND = 3
     BLOCKED_ON_REPLY = 4
-    """It has called, or faulted, and who knows of it has not answered."""
+    """It has called, or faulted, and waits on a Reply object for the answer."""
 
     BLOCKED_ON_NOTIFICATION = 5
 

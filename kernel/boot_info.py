@@ -22,7 +22,7 @@ class BootInfo(View):
     magic = Field(0x00, "VXINFO, version 1")
     process = Field(0x08, "number of this process, from 1")
     process_count = Field(0x10, "processes made at boot")
-    untyped_count = Field(0x18, "boot untypeds; who has INSPECT has them from slot INIT_UNTYPEDS")
+    untyped_count = Field(0x18, "boot untypeds; the first with INSPECT has them from INIT_UNTYPEDS")
     grants = Field(0x20, "bits of what this process was given")
     tick_frequency = Field(0x28, "ticks in a second: what the time stamp counter counts")
     memory_total = Field(0x30, "bytes of RAM")

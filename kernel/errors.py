@@ -27,7 +27,7 @@ class Error(IntEnum):
 
     ALIGNMENT_ERROR = 5
     FAILED_LOOKUP = 6
-    """0: 1 if it was the source's lookup, 1: kind of failure, 2 and 3: its fields."""
+    """0: 1 if it was the source's lookup, 1: kind of failure, 2 and on: its fields."""
 
     TRUNCATED_MESSAGE = 7
     DELETE_FIRST = 8
@@ -37,7 +37,7 @@ class Error(IntEnum):
 
 
 class Lookup(IntEnum):
-    """Kinds of lookup failure, as messages give them: seL4's plus one."""
+    """Kinds of lookup failure, with the numbers that libsel4 has."""
 
     INVALID_ROOT = 1
     MISSING_CAPABILITY = 2

@@ -72,16 +72,19 @@ class Right(IntFlag):
     """What a capability permits, where it means something (seL4's bits)."""
 
     WRITE = 1
-    """Endpoint: send. Notification: signal. Frame, Channel: map writable. Policy: tighten."""
+    """Endpoint: send. Notification: signal. Frame, Channel: map writable.
+    Channel: configure, wake. Policy: tighten."""
 
     READ = 2
-    """Endpoint: receive. Notification: wait. Frame, Channel: map. Policy, AuditLog: read."""
+    """Endpoint: receive. Notification: wait. Frame, Channel: map. AuditLog: read.
+    Policy: read, restrict a thread by it."""
 
     GRANT = 4
-    """Endpoint: send capabilities along. Reply: answer with capabilities."""
+    """Endpoint: send capabilities along, be answered; who receives: answer with capabilities.
+    Reply: answer with capabilities."""
 
     GRANT_REPLY = 8
-    """Endpoint: let the receiver reply."""
+    """Endpoint: be answered."""
 
 
 ALL_RIGHTS = Right.WRITE | Right.READ | Right.GRANT | Right.GRANT_REPLY

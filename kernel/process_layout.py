@@ -52,6 +52,8 @@ class Init(IntEnum):
     IPC_BUFFER = 4
     NOTIFICATION = 5
     ENDPOINT = 6
+    """For who has INSPECT; the first one's gets the faults of all others."""
+
     COM1 = 8
     COM1_IRQ = 9
     KEYBOARD = 10
@@ -64,10 +66,10 @@ class Init(IntEnum):
     SCHED_CONTEXT = 7
     REPLY = 17
     ASID_POOL = 18
+    """This and those up to DOMAIN are for the first who has INSPECT."""
+
     AUDIT_LOG = 19
     IRQ_CONTROL = 20
-    """Those from here on are the first's who has INSPECT."""
-
     IO_PORT_CONTROL = 21
     ASID_CONTROL = 22
     SCHED_CONTROL = 23

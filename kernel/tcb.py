@@ -51,7 +51,7 @@ class Tcb(TrapFrame):
     bound = Field(0x108, "notification whose signals it also receives at endpoints")
     process = Field(0x110, "number of the process, for people and badges")
     fault = Field(0x118, "its last FAULT, or 0")
-    fault_pending = Field(0x120, "1: its handler has not received the fault yet")
+    fault_pending = Field(0x120, "1: it waits for the answer to its fault")
     fault_ip = Field(0x128, "where it faulted")
     fault_address = Field(0x130, "address, capability address, trap number or vector")
     fault_code = Field(0x138, "error code; of a capability fault, 1 if it was to receive")
@@ -65,13 +65,15 @@ class Tcb(TrapFrame):
     reply = Field(0x170, "Reply object that it waits on, or receives with; 0: none")
     flags = Field(0x178, "bit 0: it may not use the FPU")
     restricted = Field(0x180, "1: it has a policy, or had one; without it, it may do nothing")
-    heard = Field(0x188, "number of the last broadcast when it last waited")
+    heard = Field(0x188, "number of the latest broadcast that it has heard")
     generation = Field(0x190, "how often it has been named")
     domain = Field(0x198, "domain that it runs in")
     lease_base = Field(0x1A0, "memory that it lends while its Call lasts")
     lease_length = Field(0x1A8, "bytes of it; 0: none")
     lease_rights = Field(0x1B0, "RIGHT bits READ and WRITE: what may be done with it")
-    send_flags = Field(0x1B8, "of the send that it waits in: bits SENDS")
+    send_flags = Field(
+        0x1B8, "RIGHT bits that it sends or receives through, and CALLS; of an answer, GRANT"
+    )
     buffer_address = Field(0x1C0, "where its IPC buffer is mapped, as it says")
 
     def slot(self, offset: int) -> Slot:
@@ -90,7 +92,7 @@ class Tcb(TrapFrame):
 
     @property
     def name(self) -> str:
-        """The name of its program."""
+        """What it is called: after its program, until it is named."""
         start = self.address + NAME
         raw = bytes(self.ram.view[start : start + NAME_SIZE])
         return raw.split(b"\0")[0].decode("ascii", "replace")

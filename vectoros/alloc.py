@@ -1,10 +1,11 @@
-"""The policy by which a memory server hands out RAM: a library, not a part of the kernel.
+"""The policy by which a memory server hands out RAM: a library for whoever owns untypeds.
 
 Each NUMA node has a buddy system, which keeps free blocks of powers of two from 4 KiB
 up and merges neighbours. Single pages, which are asked for most, come from words: 64
 pages with a bit for each free one, borrowed from the buddy system and returned when all
 of it is free. A region takes from the nearest node that has what it needs. Every byte
-is counted: used, wasted by rounding, or free.
+is counted: used, wasted by rounding, or free. Of all this the kernel uses :func:`pieces`,
+once, to cut free RAM into untypeds.
 
 Source: Knuth, The Art of Computer Programming, vol. 1, section 2.5, "buddy system".
 """

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from vectoros.kernel import message
 from vectoros.kernel.abi import COST_UNIT, TRAPS, Fault, State
 from vectoros.kernel.boot_info import BootInfo
 from vectoros.kernel.boot_record import BootRecord, MemoryRange, Module
@@ -35,16 +36,45 @@ GENERATED = "<!-- Made by `python -m vectoros.kernel_manual {}`. Do not edit. --
 INTRODUCTION = f"""\
 # The kernel's interface
 
-All numbers that ring 3 and the kernel share. Each table is made from the code that the
-kernel runs with and the assembler reads; `vectoros kernel abi` prints the same, with `--json`
-for programs. How a trap goes is in [the explanation](../explanation/kernel.md).
+All numbers that ring 3, the stubs and the kernel share. Each table is made from the code that
+the kernel runs with and the assembler reads. `vectoros kernel abi` prints traps, methods and
+the numbers that they use, with `--json` for programs. How a trap goes is in
+[the explanation](../explanation/kernel.md).
 
-In: `rax` trap, `rdi` capability address, `rsi` message info (length 7 bits, capabilities 2,
-unwrapped 3, label 52), `rdx r10 r8 r9` message words 0 to 3. Out: `rax` status, `rdi` badge,
-`rsi` message info, the same words. `rcx` and `r11` are lost to SYSCALL. Words 4 to 119 and
-the addresses of up to three capabilities are in the IPC buffer. An error means that
-nothing has changed but these registers. A cost is in units of {COST_UNIT} ticks; that of a
-method comes on top of the trap's."""
+In: `rax` trap, `rdi` capability address, `rsi` message info, `rdx r10 r8 r9` message words 0 to
+3. Out: `rax` status, `rdi` badge, `rsi` message info, the same words. `rcx` and `r11` are lost
+to SYSCALL. An error means that nothing has changed but these registers, the audit log and the
+time; it is the status, the label of the message info too, and the message holds its words. A
+cost is in units of {COST_UNIT} ticks; that of a method comes on top of the trap's."""
+
+TRAP_RULES = """\
+A capability address, in a register or in the message, that leads to no slot is a fault in Call
+and Send, and the error FailedLookup in the other traps that send. To send to an empty slot, or
+to an endpoint or notification without Write, is InvalidCapability. To receive from anything but
+an endpoint or notification with Read, from a notification that is bound to another thread, or
+with anything but a Reply object or an empty slot, is a fault."""
+
+MESSAGE_RULES = f"""\
+The message info has, from bit 0: the length, 7 bits, at most {message.MAX_LENGTH}; the number of
+capabilities, 2 bits; 3 bits, of which in a Call the first says that the caller lends memory, and
+which in a received message say which of its capabilities have arrived as badges; and the label,
+52 bits. Between threads all four registers arrive, whatever the length says: who sends clears
+what it would keep to itself.
+
+Words from 4 on, capabilities and what is lent are in the IPC buffer. A message takes capabilities
+along only if what it is sent through has Grant. Those to the very endpoint arrive as badges; of
+the others one is copied, to the slot that the receiver has named."""
+
+IPC_BUFFER = (
+    (message.IPC_MESSAGE, message.MAX_LENGTH, "the message; words 0 to 3 are in registers instead"),
+    (message.IPC_CAPABILITIES, 3, "sent: addresses of capabilities; received: badges of those that"
+     " arrived as badges"),
+    (message.IPC_RECEIVE_CNODE, 3, "where a received capability goes: address of a CNode, index and"
+     " depth of a slot in it"),
+    (message.IPC_LEASE, 3, "what a Call lends: address, length in bytes, and rights, Read and"
+     " Write"),
+)  # fmt: skip
+"""Offset, words, meaning."""
 
 METHOD_RULES = """\
 A method is invoked by sending a message to a capability: the label is the method's number. A
@@ -59,10 +89,9 @@ INVARIANTS_INTRODUCTION = """\
 Between any two traps, whatever programs have asked for, all of this holds of the kernel's
 memory. Each rule is a function of `vectoros/kernel_image/invariants` over a RAM image; `check`
 calls them all. Tests call it when they are done with a system, property tests after every
-step, and for
-each rule there is a test that breaks it by hand and sees the rule notice. The numbers are those
-of the list that was read out of seL4's proofs, and the names in `code` are the ones that the
-same rule has there (l4v, `proof/invariant-abstract`), for whoever wants to look them up."""
+step, and for each rule there is a test that breaks it by hand and sees the rule notice. The
+numbers are those of a list that was read out of seL4's proofs; a function has the name that the
+rule has there (l4v, `proof/invariant-abstract`), where there is such a rule."""
 
 VIEWS: tuple[tuple[str, type[View]], ...] = (
     ("Trap frame", TrapFrame),
@@ -80,9 +109,7 @@ VIEWS: tuple[tuple[str, type[View]], ...] = (
 class Rule(NamedTuple):
     """An invariant, as its function's docstring tells it."""
 
-    numbers: str
-    names: tuple[str, ...]
-    """l4v's."""
+    number: str
     sentence: str
     function: str
 
@@ -95,11 +122,9 @@ def page() -> str:
 def invariants_page() -> str:
     """Return the page of the invariants."""
     rows = [
-        (rule.numbers, ", ".join(f"`{name}`" for name in rule.names), rule.sentence,
-         f"`{rule.function}`")
-        for rule in sorted(rules(), key=_number)
-    ]  # fmt: skip
-    shown = _table(("number", "in l4v", "rule", "function"), rows)
+        (rule.number, f"`{rule.function}`", rule.sentence) for rule in sorted(rules(), key=_number)
+    ]
+    shown = _table(("number", "function", "rule"), rows)
     parts = [GENERATED.format("invariants"), INVARIANTS_INTRODUCTION, shown]
     return "\n\n".join(parts) + "\n"
 
@@ -110,28 +135,31 @@ def rules() -> list[Rule]:
 
 
 def _rule(function: str, text: str) -> Rule:
-    """Read ``I1, I2 (``name``, ``name``): sentence.``, or the same with a full stop between.
+    """Read ``I38: sentence.``.
 
-    >>> _rule("f", "I38 (``equal_kernel_mappings``): one half. It is closed.")[:3]
-    ('I38', ('equal_kernel_mappings',), 'One half. It is closed.')
+    >>> _rule("equal_kernel_mappings", "I38: one half. It is closed.")[:2]
+    ('I38', 'One half. It is closed.')
     """
-    form = r"((?:W\^X|I\d+|and|[,; ])+?) *(\(.*?\))?[:.] (.*)"
+    form = r"(I\d+): (.*)"
     found = re.fullmatch(form, " ".join(text.split()))
     if found is None:
         raise ValueError(f"the docstring of {function} does not begin with its number")
-    names = tuple(re.findall(r"``(\w+)``", found[2] or "")) or (function,)
-    return Rule(found[1], names, found[3][:1].upper() + found[3][1:], function)
+    return Rule(found[1], found[2][:1].upper() + found[2][1:], function)
 
 
 def _number(rule: Rule) -> int:
-    """Return the first number of a rule."""
-    return min(map(int, re.findall(r"I(\d+)", rule.numbers)), default=0)
+    return int(rule.number.removeprefix("I"))
 
 
 def _sections() -> Iterator[str]:
     yield "## Traps"
     rows = [(f"`TRAP_{t.name}`", t, r.registers, r.meaning, r.cost) for t, r in TRAPS.items()]
     yield _table(("name", "rax", "registers", "meaning", "cost"), rows)
+    yield TRAP_RULES
+    yield "## Messages"
+    yield MESSAGE_RULES
+    words = [(f"{at:#05x}", count, meaning) for at, count, meaning in IPC_BUFFER]
+    yield _table(("offset in the buffer", "words", "meaning"), words)
     yield "## Methods"
     yield METHOD_RULES
     yield _table(("error", "words", "condition"), COMMON)
@@ -179,9 +207,10 @@ def _method(row: Method) -> Iterator[str]:
 def _numbers() -> Iterator[str]:
     yield "## Numbers"
     yield "### Types of objects (`TYPE_`)"
-    sizes = [(f"`{t.name}`", t.value, size_text(t), _rights(t)) for t in Type]
-    yield _table(("name", "value", "bytes", "rights"), sizes)
-    yield "Without a right there is nothing that a mask could take away."
+    said = meanings(Type)
+    types = [(f"`{t.name}`", t.value, size_text(t), _rights(t), said.get(t.name, "")) for t in Type]
+    yield _table(("name", "value", "bytes", "rights", "meaning"), types)
+    yield "A capability to an object whose type has no rights permits all its methods, always."
     for title, enum in (
         ("Rights (`RIGHT_`)", Right),
         ("Errors (`ERROR_`), and what the message words hold", Error),

@@ -190,7 +190,7 @@ struct vx_boot_info {
     vx_word magic;               /* VXINFO, version 1 */
     vx_word process;             /* number of this process, from 1 */
     vx_word process_count;       /* processes made at boot */
-    vx_word untyped_count;       /* boot untypeds; who has INSPECT has them from slot INIT_UNTYPEDS */
+    vx_word untyped_count;       /* boot untypeds; the first with INSPECT has them from INIT_UNTYPEDS */
     vx_word grants;              /* bits of what this process was given */
     vx_word tick_frequency;      /* ticks in a second: what the time stamp counter counts */
     vx_word memory_total;        /* bytes of RAM */

@@ -22,7 +22,7 @@ _SPACE = "InvalidCapability(1): the address space is no PML4 that has an ASID"
 PLACE = (
     _SPACE, "InvalidCapability(0): the capability is mapped in another address space",
     "InvalidArgument(0): it is mapped at another address",
-    "InvalidArgument(0): the address is not in the lower half, or in its last page",
+    "InvalidArgument(0): the address is not that of a range below the last page of the lower half",
     "AlignmentError: the address is not a multiple of the size",
     "InvalidArgument(1): Read is not left",
 )  # fmt: skip
@@ -73,7 +73,8 @@ MEMORY = (
     ),
     row(
         Type.CNODE, 4, "Copy(dest_index, dest_depth, src_index, src_depth, rights, src_root*)", 8,
-        "derive a capability with at most the rights given", *_FROM_TO, *_UNDERIVABLE, audited=True,
+        "derive a capability with at most the rights given; that of an untyped has all its memory,"
+        " and the source none while it is there", *_FROM_TO, *_UNDERIVABLE, audited=True,
     ),
     row(
         Type.CNODE, 5, "Mint(dest_index, dest_depth, src_index, src_depth, rights, badge,"

@@ -36,7 +36,10 @@ SERVICES = (
         "RevokeFirst: some of the ports have been issued", *NEW, audited=True,
     ),
     *(
-        row(Type.IO_PORT, n, f"In{bits}(port)", 4, f"read {bits} bits", _PORT, results="value")
+        row(
+            Type.IO_PORT, n, f"In{bits}(port)", 4, f"read {bits} bits",
+            f"{_PORT}, or the trap goes on to receive", results="value",
+        )
         for n, bits in enumerate((8, 16, 32), 1)
     ),
     *(

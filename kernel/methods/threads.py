@@ -56,7 +56,8 @@ THREADS = (
         "IllegalOperation: source or thread is the caller, or the thread is neither stopped nor in"
         " a fault", audited=True),
     row(Type.TCB, 8, "Configure(cspace_data, vspace_data, buffer, cspace*, vspace*,"
-        " buffer_frame*)", 12, "set both roots (cspace_data: a guard, or 0) and the IPC buffer",
+        " buffer_frame*)", 12, "set both roots and the IPC buffer. cspace_data is a guard, as in"
+        " CNode.Mint, or 0; vspace_data is not looked at",
         *_ROOTS, *_BUFFER, audited=True),
     row(Type.TCB, 9, "SetMCPriority(mcp, authority*)", 6,
         "set the greatest priority that the thread may give", _AUTHORITY, _PRIORITY, audited=True),
@@ -74,8 +75,8 @@ THREADS = (
         "set the IPC buffer's frame, and where it is mapped; an empty one takes it away",
         *_BUFFER, audited=True),
     row(Type.TCB, 13, "SetSpace(cspace_data, vspace_data, fault_ep*, cspace*, vspace*)", 12,
-        "set fault handler and both roots", f"InvalidCapability(1): fault_ep {_HANDLER}", *_ROOTS,
-        audited=True),
+        "set the fault handler and, as Configure does, both roots",
+        f"InvalidCapability(1): fault_ep {_HANDLER}", *_ROOTS, audited=True),
     row(Type.TCB, 14, "BindNotification(notification*)", 6,
         "let the thread receive the notification's signals at endpoints, too",
         "IllegalOperation: the thread is bound", "InvalidCapability(1): no notification with Read",

@@ -1,9 +1,9 @@
 """What is true of the kernel's memory between any two traps.
 
 Each invariant is a function over :class:`Facts` that raises :class:`InvariantError` with
-its number and the offender. Its name is that of seL4's proofs (l4v), and the numbers are
-those of the list that they were read for; what l4v says of seL4, the first line of each
-docstring says of us.
+its number and the offender. The numbers are those of a list that was read out of seL4's
+proofs (l4v); where these have the rule, the function has its name. What l4v says of seL4,
+the first line of each docstring says of us.
 """
 
 from __future__ import annotations
