@@ -3,7 +3,7 @@
 # At most four words and no capabilities, a partner that waits, a scheduling context that
 # goes along, and nobody who ought to run instead: then what the kernel would do to memory
 # is done here, and the partner goes on. In every other case `gate` is reached with nothing
-# changed, and the kernel decides. tests/kernel_stubs/test_fastpath.py compares the two.
+# changed, and the kernel decides. tests/guest/test_fast_path.py compares the two.
 #
 # From system_call, after the frame is stored: eax trap, rsi message info, rdi capability.
 # rbp is the caller's TCB, r15 and r14 the partner's, virtual and physical.
