@@ -219,7 +219,8 @@ static inline vx_word vx_info(vx_word label, vx_word length)
     return label << VX_MESSAGE_LABEL_SHIFT | length;
 }
 
-/* Any trap that takes a capability and a message; returns the status. */
+/* Any trap that takes a capability and a message, and nothing in r12 or r13: Call, Send,
+ * NBSend, Wait, NBWait. Returns the status. */
 static inline vx_word vx_trap(vx_word trap, vx_word capability, struct vx_message *message)
 {
     register vx_word word1 __asm__("r10") = message->word[1];

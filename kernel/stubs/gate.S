@@ -2,8 +2,8 @@
 #
 # The stub that took the trap has filled in the request. The store to the doorbell
 # runs the kernel; when it retires, the response is in the block. Everything that
-# touches the processor or a device is done here, by real instructions, in the
-# order that kernel/abi.py promises: port and TLB operations, FPU, CR3, timer, TS.
+# touches the processor or a device is done here, by real instructions, in this
+# order: port and TLB operations, FPU, CR3, timer, TS.
 # Last, the kernel's time is spent (docs/adr/0007-kernel-time-is-executed.md).
 
 # find_gate: give the gate our block; ZF says whether there is one with a kernel

@@ -1,7 +1,7 @@
 # operations.S -- what the kernel asks of ports and TLB, an operation at a time.
 #
 # A row of the gate block: kind and width (a byte each), port (a word), value (32
-# bits), address (64 bits). kernel/abi.py has the layout.
+# bits), address (64 bits). kernel/gate.py has the layout.
 
 # operation: carry out the operation at rbx. Changes rax, rcx, rdx, rdi.
 operation:

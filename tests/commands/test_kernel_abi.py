@@ -98,7 +98,7 @@ def test_an_object_or_a_method_can_be_asked_for(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("CNode.Fork", "the object has no method 'Fork'; there are Revoke, Delete, "),
+        ("CNode.Fork", "CNode has no method 'Fork'; there are Revoke, Delete, "),
         ("Semaphore", "there is no object with methods called 'Semaphore'; there are Untyped, "),
         ("Endpoint", "there is no object with methods called 'Endpoint'; there are Untyped, "),
         ("", "there is no object with methods called ''; there are Untyped, "),

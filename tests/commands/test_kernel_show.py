@@ -159,6 +159,15 @@ def test_two_pictures_do_not_go_to_one_place(ram: Path, capsys: pytest.CaptureFi
     printed(capsys, ram, "--svg", "-", "--dot", "-", status=2)
 
 
+@pytest.mark.parametrize("option", ["--svg", "--dot"])
+def test_a_picture_does_not_take_the_place_of_what_it_shows(
+    option: str, ram: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = ram.read_bytes()
+    printed(capsys, ram, option, ram, status=2)
+    assert ram.read_bytes() == before
+
+
 def test_what_a_program_calls_itself_cannot_disturb_a_terminal(
     ram: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

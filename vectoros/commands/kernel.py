@@ -118,6 +118,9 @@ def show(
             raise UsageError("--svg and --dot draw everything: give no section, --full or --json")
         if svg == dot:
             raise UsageError(f"--svg and --dot cannot both be written to {svg}")
+        for option, path in pictures.items():
+            if path and path.exists() and file.exists() and path.samefile(file):
+                raise UsageError(f"{option} {path}: is the file that is to be shown")
         draw(Showing(image.load(file)), {name: path for name, path in pictures.items() if path})
         return
     showing = Showing(image.load(file))

@@ -110,10 +110,13 @@ def chosen(name: str) -> list[Method]:
         if type_name(row.object).lower() == kind and method.lower() in ("", row.name.lower())
     ]
     if not found:
-        own = [row.name for row in METHODS if type_name(row.object).lower() == kind]
-        known = own or dict.fromkeys(type_name(row.object) for row in METHODS)
-        rule = "the object has no method" if own else "there is no object with methods called"
-        raise UsageError(f"{rule} {(method if own else name)!r}; there are {', '.join(known)}")
+        own = [row for row in METHODS if type_name(row.object).lower() == kind]
+        if own:
+            known, rule = [row.name for row in own], f"{type_name(own[0].object)} has no method"
+        else:
+            known = list(dict.fromkeys(type_name(row.object) for row in METHODS))
+            rule, method = "there is no object with methods called", name
+        raise UsageError(f"{rule} {method!r}; there are {', '.join(known)}")
     return found
 
 
