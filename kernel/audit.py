@@ -1,6 +1,6 @@
 """The audit log: a ring of records of what changed somebody's authority, and why.
 
-A page: the number of records ever written, then 63 of the latest. Old records are
+A page: the number of records ever written, then the latest 63. Old records are
 overwritten, and how many is no secret: it is the number written less what fits.
 """
 

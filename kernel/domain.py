@@ -2,8 +2,8 @@
 
 A thread is in one of four domains. A schedule of up to 16 entries says which domain
 runs, and for how many ticks; then comes the next entry, and at the end the start. Turns
-end at fixed times, whatever anybody does, so that what a domain can observe of time does
-not depend on the others.
+end at fixed times, whatever anybody does: no more reaches from one into the next than
+the trap that is under way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Queues of threads: two words, head and tail, and links in the TCBs.
 
-A thread is in at most one queue at a time, so one pair of links is enough: the ready
-queue of its priority, or that of the endpoint or notification it waits at.
+A thread is in at most one queue at a time, so one pair of links is enough: a ready
+queue, the release queue, or that of the endpoint or notification that it waits at.
 Every operation but insertion by priority takes a fixed time.
 """
 

@@ -50,9 +50,9 @@ cost is in units of {COST_UNIT} ticks; that of a method comes on top of the trap
 TRAP_RULES = """\
 A capability address, in a register or in the message, that leads to no slot is a fault in Call
 and Send, and the error FailedLookup in the other traps that send. To send to an empty slot, or
-to an endpoint or notification without Write, is InvalidCapability. To receive from anything but
-an endpoint or notification with Read, from a notification that is bound to another thread, or
-with anything but a Reply object or an empty slot, is a fault."""
+to an endpoint or notification without Write, is InvalidCapability. It is a fault to receive from
+anything but an endpoint or notification with Read, from a notification that is bound to another
+thread, or from an endpoint with anything in `r12` but a Reply object or an empty slot."""
 
 MESSAGE_RULES = f"""\
 The message info has, from bit 0: the length, 7 bits, at most {message.MAX_LENGTH}; the number of
@@ -61,9 +61,10 @@ which in a received message say which of its capabilities have arrived as badges
 52 bits. Between threads all four registers arrive, whatever the length says: who sends clears
 what it would keep to itself.
 
-Words from 4 on, capabilities and what is lent are in the IPC buffer. A message takes capabilities
-along only if what it is sent through has Grant. Those to the very endpoint arrive as badges; of
-the others one is copied, to the slot that the receiver has named."""
+Words from 4 on, capabilities and what is lent are in the IPC buffer; between threads they travel
+if both have one. A message takes capabilities along only if what it is sent through has Grant.
+Those to the very endpoint arrive as badges; of the others one is copied, to the slot that the
+receiver has named, and the first that cannot go keeps those after it back."""
 
 IPC_BUFFER = (
     (message.IPC_MESSAGE, message.MAX_LENGTH, "the message; words 0 to 3 are in registers instead"),
