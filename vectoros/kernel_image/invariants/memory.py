@@ -115,7 +115,7 @@ def valid_machine_state(facts: Facts) -> None:
 
 
 def ledger(facts: Facts) -> None:
-    """I9: leaf objects, free memory and waste add up to the root untypeds."""
+    """I9: what was made of an untyped is no more than was retyped of it; the rest is lost."""
     children: dict[int, int] = {}
     for identity, cap in {cap.identity: cap for cap in facts.caps if cap.has_memory}.items():
         over = [u for u in _untypeds_over(cap) if u.identity != identity][:1]
@@ -140,7 +140,7 @@ def no_mloop(facts: Facts) -> None:
 
 
 def descendants_inc(facts: Facts) -> None:
-    """I12: a child names the same object as its parent with no more rights, or a part of it."""
+    """I12: a child names its parent's object with no more rights, a part, or what it issued."""
     for cap in facts.caps:
         parent = cap.parent
         if parent is None:
@@ -191,7 +191,7 @@ def zombies_final(facts: Facts) -> None:
 
 
 def if_live_then_nonz_cap(facts: Facts) -> None:
-    """I16: a thread that runs or waits anywhere has a capability, so that it can be found."""
+    """I16: a thread that runs, or waits for messages or signals, has a capability."""
     threads, root = set(facts.objects(Type.TCB)), facts.root
     processor = root.processor
     for name in ("current", "fpu_owner"):

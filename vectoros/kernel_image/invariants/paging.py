@@ -81,7 +81,7 @@ def rights_in_pte(facts: Facts) -> None:
 
 
 def valid_irq_states(facts: Facts) -> None:
-    """I40: a line without a handler is masked and signals nobody; it has one handler at most."""
+    """I40: a line without a handler is masked and signals nobody."""
     root = facts.root
     lines = [cap.object for cap in facts.of[Type.IRQ_HANDLER]]
     for line in range(IRQ_LINES):

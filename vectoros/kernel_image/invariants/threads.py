@@ -118,7 +118,7 @@ def tcb_cap_cases(facts: Facts) -> None:
 
 
 def valid_idle(facts: Facts) -> None:
-    """I26: there is no idle thread: nobody runs exactly if nobody is ready in the domain."""
+    """I26: there is no idle thread: nobody runs only if nobody is ready in the domain."""
     processor = facts.root.processor
     ready = processor.highest()
     hold(bool(processor.current) or ready < 0, f"I26: idle, with priority {ready} ready")
