@@ -2,23 +2,14 @@
 
 Each table is where its noun is: objects, methods, errors, messages, the gate block,
 the trap frame, boot record and boot info. Here are the traps, the faults and the
-states of a thread, and :func:`constants`, which gives assembly all of it. The
-reference page docs/reference/kernel-abi.md is made from the same tables.
+states of a thread. The constants of assembly (vectoros/image/kernel_constants.py) and
+the reference page docs/reference/kernel-abi.md are made from the same tables.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 from typing import NamedTuple
-
-from vectoros.kernel import frame, gate, message, views
-from vectoros.kernel.boot_info import INFO_CONSTANTS
-from vectoros.kernel.boot_record import BOOT_CONSTANTS
-from vectoros.kernel.errors import ERROR_CONSTANTS
-from vectoros.kernel.methods import METHODS
-from vectoros.kernel.objects import OBJECT_CONSTANTS
-from vectoros.kernel.process_layout import LAYOUT_CONSTANTS
-from vectoros.kernel.ring import CHANNEL_CONSTANTS
 
 PHYSMAP = 0xFFFF_8000_0000_0000
 """Virtual address of physical address 0, in ring 0."""
@@ -162,48 +153,3 @@ class State(IntEnum):
     """It has called, or faulted, and waits on a Reply object for the answer."""
 
     BLOCKED_ON_NOTIFICATION = 5
-
-
-_OWN = ("PHYSMAP", "KERNEL_BASE", "GATE_VIRTUAL", "COST_UNIT", "TCB_SIZE", "TCB_FPU")
-
-
-def constants() -> dict[str, int]:
-    """Return every number under the name that assembly uses.
-
-    >>> constants()["TRAP_CALL"], hex(constants()["METHOD_IO_PORT_OUT8"])
-    (1, '0x1204')
-    """
-    return {
-        **views.constants("TRAP", Trap),
-        **views.constants("FAULT", Fault),
-        **views.constants("STATE", State),
-        **{row.constant: row.label for row in METHODS},
-        **OBJECT_CONSTANTS,
-        **ERROR_CONSTANTS,
-        "MESSAGE_MAX_LENGTH": message.MAX_LENGTH,
-        "MESSAGE_REGISTERS": message.REGISTERS,
-        "MESSAGE_LENDS": message.LENDS,
-        "MESSAGE_EXTRA": 1 << message.EXTRA_SHIFT,
-        "MESSAGE_UNWRAPPED": 1 << message.UNWRAPPED_SHIFT,
-        "MESSAGE_LABEL_SHIFT": message.LABEL_SHIFT,
-        **{name: at for name, at in vars(message).items() if name.startswith("IPC_")},
-        **views.constants("FRAME", frame.TrapFrame),
-        "FRAME_SIZE": frame.SIZE,
-        "FRAME_SYSCALL": frame.FRAME_SYSCALL,
-        "GATE_SIZE": gate.SIZE,
-        **views.constants("GATE", gate.GateBlock),
-        **views.constants("GATE", gate.Flag),
-        "GATE_OPS": gate.OPS,
-        "GATE_PANIC_TEXT": gate.PANIC_TEXT,
-        "PANIC_TEXT": gate.PANIC_TEXT,
-        **views.constants("REASON", gate.Reason),
-        "OP_SIZE": gate.OP_SIZE,
-        **views.constants("OP", gate.Operation),
-        **views.constants("OP", gate.Op),
-        "OP_ADDRESS": gate.Operation.fields["target"].offset,
-        **LAYOUT_CONSTANTS,
-        **BOOT_CONSTANTS,
-        **INFO_CONSTANTS,
-        **CHANNEL_CONSTANTS,
-        **{name: globals()[name] for name in _OWN},
-    }

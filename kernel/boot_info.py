@@ -6,8 +6,7 @@ program learns at run time where things are, and no header needs to know.
 
 from __future__ import annotations
 
-from vectoros.kernel.boot_record import COMMAND_LINE_SIZE, NAME_SIZE
-from vectoros.kernel.views import Field, View, constants
+from vectoros.kernel.views import Field, View
 
 MAGIC = b"VXINFO\x01\0"
 
@@ -34,14 +33,3 @@ class BootInfo(View):
     screen_pitch = Field(0x60, "bytes from one line to the next")
     screen_bpp = Field(0x68, "bits of a pixel")
     entry = Field(0x70, "where this process started")
-
-
-INFO_CONSTANTS = {
-    **constants("INFO", BootInfo),
-    "INFO_MAGIC_VALUE": int.from_bytes(MAGIC, "little"),
-    "INFO_COMMAND_LINE": COMMAND_LINE,
-    "INFO_COMMAND_LINE_SIZE": COMMAND_LINE_SIZE,
-    "INFO_NAMES": NAMES,
-    "INFO_NAME_SIZE": NAME_SIZE,
-    "INFO_MAX_NAMES": MAX_NAMES,
-}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vectoros.kernel.views import Field, View, constants
+from vectoros.kernel.views import Field, View
 
 BOOT_RECORD = 0x5000
 """Physical address; one page."""
@@ -117,20 +117,3 @@ class BootRecord(View):
         """The modules, in the order of the image's directory."""
         for index in range(min(self.module_count, MAX_MODULES)):
             yield Module(self.ram, self.address + MODULES + index * Module.SIZE)
-
-
-BOOT_CONSTANTS = {
-    "BOOT_RECORD": BOOT_RECORD,
-    **constants("BOOT", BootRecord),
-    "BOOT_MAGIC_VALUE": int.from_bytes(MAGIC, "little"),
-    "BOOT_COMMAND_LINE": COMMAND_LINE,
-    "BOOT_COMMAND_LINE_SIZE": COMMAND_LINE_SIZE,
-    "BOOT_MEMORY": MEMORY,
-    "BOOT_MEMORY_SIZE": MemoryRange.SIZE,
-    "BOOT_MAX_MEMORY": MAX_MEMORY,
-    "BOOT_MODULES": MODULES,
-    "BOOT_MODULE_SIZE": Module.SIZE,
-    "BOOT_MAX_MODULES": MAX_MODULES,
-    "BOOT_MODULE_NAME": 0,
-    **constants("BOOT_MODULE", Module),
-}

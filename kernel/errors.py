@@ -71,8 +71,3 @@ def invalid_capability(which: int = 0) -> Refusal:
 
 ILLEGAL = Refusal(Error.ILLEGAL_OPERATION)
 TRUNCATED = Refusal(Error.TRUNCATED_MESSAGE)
-
-ERROR_CONSTANTS = {
-    **{f"ERROR_{error.name}": error.value for error in Error},
-    **{f"LOOKUP_{kind.name}": kind.value for kind in Lookup},
-}

@@ -101,8 +101,3 @@ RIGHTS = {
 }
 """Rights of a new capability, where rights mean something. Other capabilities have none,
 and no mask changes them."""
-
-OBJECT_CONSTANTS = {
-    **{f"TYPE_{kind.name}": kind.value for kind in Type},
-    **{f"RIGHT_{right.name}": right.value for right in Right},
-}

@@ -86,14 +86,3 @@ class Init(IntEnum):
 
 MAX_PROCESSES = Init.UNTYPEDS - Init.PROCESSES
 MAX_UNTYPEDS = Init.MEMORY - Init.UNTYPEDS
-
-LAYOUT_CONSTANTS = {
-    **{f"INIT_{slot.name}": slot.value for slot in Init},
-    **{f"GRANT_{grant.name}": grant.value for grant in Grant},
-    "USER_FIRST": USER_FIRST,
-    "USER_LIMIT": USER_LIMIT,
-    "IPC_BUFFER": IPC_BUFFER,
-    "STACK_TOP": STACK_TOP,
-    "STACK_SIZE": STACK_SIZE,
-    "MAX_PROCESSES": MAX_PROCESSES,
-}

@@ -12,7 +12,7 @@ copied. images/programs/channel.S does both.
 
 from __future__ import annotations
 
-from vectoros.kernel.views import Field, View, constants
+from vectoros.kernel.views import Field, View
 
 MAGIC = int.from_bytes(b"VXCHAN\x01\0", "little")
 RING = 0x80
@@ -36,10 +36,3 @@ class Subscriber(View):
 
     cursor = Field(0x00, "number of the message that it reads next")
     overrun = Field(0x08, "messages that were overwritten before it came to them")
-
-
-CHANNEL_CONSTANTS = {
-    **constants("CHANNEL", Ring),
-    **constants("SUBSCRIBER", Subscriber),
-    "CHANNEL_RING": RING,
-}

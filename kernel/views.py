@@ -6,13 +6,13 @@ constants and the reference page its tables. Two views of one place are the same
 object, and whatever is not in RAM is not state.
 
 RAM is seen as 64-bit little-endian words, because indexing a ``memoryview`` of
-words is the fastest access that Python has: a field costs about 60 ns to read.
+words is the fastest access that Python has to one: a field costs about 60 ns to read.
+Where a trap needs four words in a row, a :class:`struct.Struct` reads them in 90 ns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vectoros.kernel.memory import Ram
@@ -109,10 +109,3 @@ class View:
         """Type, address and every field, for messages and debuggers."""
         values = " ".join(f"{name}={getattr(self, name):#x}" for name in type(self).fields)
         return f"<{type(self).__name__} at {self.address:#x}: {values}>"
-
-
-def constants(prefix: str, table: type[View] | type[Enum]) -> dict[str, int]:
-    """Return offsets of fields, or numbers of an enumeration, under ``prefix`` and their names."""
-    if issubclass(table, Enum):
-        return {f"{prefix}_{row.name}": row.value for row in table}
-    return {f"{prefix}_{name.upper()}": field.offset for name, field in table.fields.items()}

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vectoros.image import build, read, verify
+from vectoros.image import build, kernel_constants, read, verify
 from vectoros.image.c_header import header, main
-from vectoros.kernel import abi
 from vectoros.kernel.boot_info import COMMAND_LINE, NAMES, BootInfo
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +80,7 @@ def test_the_command_writes_it_and_nothing_else(
 
 def test_every_constant_has_its_value() -> None:
     found = dict(re.findall(r"^#define VX_([A-Z]\w+) +(0x[0-9a-f]+|\d+)\b", header(), re.M))
-    values = abi.constants()
+    values = kernel_constants.constants()
     assert found.pop("PORT_COM1") == "0x3f8"
     assert {name: int(value, 0) for name, value in found.items()} == {
         name: values[name] for name in found

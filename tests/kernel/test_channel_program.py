@@ -16,7 +16,7 @@ from unicorn import x86_const as x86
 from unicorn.unicorn import Uc
 
 from vectoros.assembler import Program, assemble
-from vectoros.kernel.abi import constants
+from vectoros.image.kernel_constants import constants
 from vectoros.kernel.ring import MAGIC, Ring, Subscriber
 
 SOURCE = Path(__file__).parents[2] / "images" / "programs" / "channel.S"

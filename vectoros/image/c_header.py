@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vectoros.errors import hold
 from vectoros.files import read_text, write_atomic
-from vectoros.kernel import abi
+from vectoros.image import kernel_constants
 from vectoros.kernel.boot_info import COMMAND_LINE, MAX_NAMES, NAMES, BootInfo
 from vectoros.kernel.boot_record import COMMAND_LINE_SIZE, NAME_SIZE
 from vectoros.kernel.methods import METHODS
@@ -51,7 +51,7 @@ def header() -> str:
 
 def _constants() -> Iterator[str]:
     meanings = {row.constant: _signature(row) for row in METHODS}
-    values = abi.constants()
+    values = kernel_constants.constants()
     for prefix, title in GROUPS.items():
         rows = {name: value for name, value in values.items() if name.startswith(prefix)}
         yield f"/* {title} */"
