@@ -86,7 +86,7 @@ def _decode_make_pool(invocation: Invocation) -> Action | Refusal:
 
 
 def _make_pool(trap: Trap, untyped: Slot, pool: Slot) -> tuple[int, ...]:
-    start_over(untyped)
+    start_over(trap.ram, untyped.address)
     retype(trap.root, untyped, Type.ASID_POOL, 0, pool.address)
     untyped.mapping = PAGE_SIZE
     enter(trap.root, pool)

@@ -51,7 +51,7 @@ class Record(View):
     word1 = Field(0x38, "see the event")
 
 
-_RECORD = struct.Struct("<8Q")
+_write_record = struct.Struct("<8Q").pack_into
 _SLOT = AUDIT - PROCESSOR >> 3
 (_ID,) = Tcb.indices("id")
 
@@ -83,8 +83,10 @@ def note(
     memory[log >> 3] = number + 1
     place = log + RECORDS + number % CAPACITY * RECORD_SIZE
     subject = memory[(trap.caller >> 3) + _ID]
-    values = (trap.now, event, subject, target, label, status, *(*words, 0, 0)[:2])
-    _RECORD.pack_into(trap.ram.view, place, *values)
+    first, second = (*words, 0, 0)[:2]
+    _write_record(
+        trap.ram.view, place, trap.now, event, subject, target, label, status, first, second
+    )
 
 
 def stopped(trap: Trap, thread: Tcb) -> None:

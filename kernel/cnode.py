@@ -12,6 +12,14 @@ from vectoros.kernel.objects import SLOT_BITS, Type
 from vectoros.kernel.slot import Slot
 
 ADDRESS_BITS = 64
+_ONE_LEVEL = {
+    Type.CNODE | radix << 16 | ADDRESS_BITS - radix << 24: radix for radix in range(1, ADDRESS_BITS)
+}
+"""Radices of CNodes that with their guards use all of an address, by the words where those are."""
+
+_SHAPE = 0xFFFF00FF
+"""Bits of the first word of a slot: type, radix and size of the guard."""
+
 BAD_DEPTH = Refusal(Error.RANGE_ERROR, (1, ADDRESS_BITS))
 OCCUPIED = Refusal(Error.DELETE_FIRST)
 _CNODE = int(Type.CNODE)
@@ -27,6 +35,9 @@ def resolve(
     """
     at, left, rest = root >> 3, depth, address
     head = words[at]
+    radix = _ONE_LEVEL.get(head & _SHAPE)  # as nearly all are
+    if radix and depth == ADDRESS_BITS and address >> radix == words[at + 1]:
+        return words[at + 2] + ((address & (1 << radix) - 1) << SLOT_BITS)
     if head & 0xFF != _CNODE:
         return LookupFailure(Lookup.INVALID_ROOT)
     while True:
@@ -46,7 +57,9 @@ def resolve(
         rest &= (1 << left) - 1
 
 
-def lookup(root: Slot, index: int, depth: int, source: bool = False) -> Slot | Refusal:
+def find(
+    words: memoryview, root: int, index: int, depth: int, source: bool = False
+) -> int | Refusal:
     """Return the slot that the last ``depth`` bits of ``index`` lead to from the CNode in ``root``.
 
     It may be empty. ``source`` is what a refusal says that the slot was for. This is for the
@@ -55,10 +68,16 @@ def lookup(root: Slot, index: int, depth: int, source: bool = False) -> Slot | R
     """
     if not 1 <= depth <= ADDRESS_BITS:
         return BAD_DEPTH
-    found = resolve(root.words, root.address, index & (1 << depth) - 1, depth, exact=True)
+    found = resolve(words, root, index & (1 << depth) - 1, depth, exact=True)
     if isinstance(found, LookupFailure):
         return Refusal(Error.FAILED_LOOKUP, (int(source), found.kind, *found.words))
-    return Slot(root.ram, found)
+    return found
+
+
+def lookup(root: Slot, index: int, depth: int, source: bool = False) -> Slot | Refusal:
+    """Return the slot that :func:`find` finds."""
+    found = find(root.words, root.address, index, depth, source)
+    return found if isinstance(found, Refusal) else Slot(root.ram, found)
 
 
 def lookup_empty(root: Slot, index: int, depth: int) -> Slot | Refusal:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from vectoros.kernel import deletion, derivation, derive, endpoint, preemption
-from vectoros.kernel.cnode import ADDRESS_BITS, BAD_DEPTH, OCCUPIED, lookup, lookup_empty
+from vectoros.kernel.cnode import ADDRESS_BITS, BAD_DEPTH, OCCUPIED, find, lookup, lookup_empty
 from vectoros.kernel.errors import ILLEGAL, Error, Lookup, Refusal
 from vectoros.kernel.invocation import Action, Invocation, decodes
 from vectoros.kernel.objects import ALL_RIGHTS, Type
@@ -22,10 +22,10 @@ def _decode_deletion(
     invocation: Invocation, operation: Callable[[Trap, int], bool]
 ) -> Action | Refusal:
     trap, (index, depth) = invocation.trap, invocation.words
-    slot = lookup(invocation.slot, index, depth)
+    slot = find(trap.words, invocation.place, index, depth)
     if isinstance(slot, Refusal):
         return slot
-    return lambda: preemption.finish(trap, done=operation(trap, slot.address))
+    return lambda: preemption.finish(trap, done=operation(trap, slot))
 
 
 decodes(Type.CNODE, "Delete")(partial(_decode_deletion, operation=deletion.delete))

@@ -28,6 +28,7 @@ from vectoros.kernel.invocation import Action
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import SLOT_BITS, Type
 from vectoros.kernel.preemption import finish, spend
+from vectoros.kernel.root import PROCESSOR, Root
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import CSPACE, SLOTS
 from vectoros.kernel.trap import Trap
@@ -37,6 +38,9 @@ SLOT_COST = 4
 
 VISIT_COST = 1
 """Units of looking at one that is empty."""
+
+_DYING = (Root.fields["dying"].offset - PROCESSOR) >> 3
+"""From where the processor is, in words."""
 
 Finaliser = Callable[[Trap, Slot, bool], None]
 
@@ -76,6 +80,8 @@ def revoke(trap: Trap, slot: int) -> bool:
 
 def drain(trap: Trap) -> bool:
     """Empty the slots of zombies until there are none; say whether that is done."""
+    if not trap.words[trap.cpu + _DYING]:
+        return True
     root = trap.root
     while root.dying:
         zombie = Slot(trap.ram, root.dying)

@@ -17,9 +17,11 @@ outermost pair.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 from vectoros.kernel.memory import Ram
+from vectoros.kernel.objects import SLOT_BITS
 from vectoros.kernel.slot import SIZE, Slot
 
 OPEN = 0x20
@@ -27,6 +29,8 @@ CLOSE = 0x30
 """Offsets of the two nodes in a slot: each is a link back and a link forward."""
 
 (_OBJECT,) = Slot.indices("object")
+_ZEROS = bytes(SIZE)
+_read_links, _write_links = struct.Struct("<4Q").unpack_from, struct.Struct("<4Q").pack_into
 
 
 def plant(ram: Ram, anchor: int) -> None:
@@ -37,18 +41,21 @@ def plant(ram: Ram, anchor: int) -> None:
 
 def insert(ram: Ram, slot: int, parent: int) -> None:
     """Make ``slot`` the first child of ``parent``."""
-    words, opening, at = ram.words, parent + OPEN, slot + OPEN >> 3
-    following = words[(opening >> 3) + 1]
-    words[at], words[at + 1] = opening, slot + CLOSE
-    words[at + 2], words[at + 3] = slot + OPEN, following
-    words[(opening >> 3) + 1], words[following >> 3] = slot + OPEN, slot + CLOSE
+    words, before, opening, closing = ram.words, parent + OPEN, slot + OPEN, slot + CLOSE
+    after = words[(before >> 3) + 1]
+    _write_links(ram.view, opening, before, closing, opening, after)
+    words[(before >> 3) + 1], words[after >> 3] = opening, closing
 
 
 def remove(ram: Ram, slot: int) -> None:
     """Take ``slot`` out and empty it; its children become its parent's, in its place."""
-    for node in (slot + OPEN, slot + CLOSE):
-        _join(ram, _previous(ram, node), _next(ram, node))
-    ram.view[slot : slot + SIZE] = bytes(SIZE)
+    words, closing = ram.words, slot + CLOSE
+    before, first, last, after = _read_links(ram.view, slot + OPEN)
+    if first == closing:  # it has no children
+        first, last = after, before
+    words[(before >> 3) + 1], words[first >> 3] = first, before
+    words[(last >> 3) + 1], words[after >> 3] = after, last
+    ram.view[slot : slot + SIZE] = _ZEROS
 
 
 def move(ram: Ram, source: int, target: int) -> None:
@@ -89,20 +96,18 @@ def is_final(ram: Ram, slot: int) -> bool:
     one. So if there is another it is next to one of this one's parentheses.
     """
     words, at = ram.words, slot >> 3
-    for node in (_previous(ram, slot + OPEN), _next(ram, slot + OPEN), _next(ram, slot + CLOSE)):
-        other = node - node % SIZE >> 3
-        if (
-            other != at
-            and words[other + _OBJECT] == words[at + _OBJECT]
-            and not ((words[other] ^ words[at]) & 0xFF)
-        ):
+    before, first, _, after = _read_links(ram.view, slot + OPEN)
+    kind, target = words[at] & 0xFF, words[at + _OBJECT]
+    for node in (before, first, after):
+        other = node >> SLOT_BITS << SLOT_BITS - 3
+        if words[other + _OBJECT] == target and words[other] & 0xFF == kind and other != at:
             return False
     return True
 
 
 def has_children(ram: Ram, slot: int) -> bool:
     """Whether anything was derived from ``slot`` and is still there."""
-    return _next(ram, slot + OPEN) != slot + CLOSE
+    return bool(ram.words[(slot + OPEN >> 3) + 1] != slot + CLOSE)
 
 
 def _join(ram: Ram, before: int, after: int) -> None:
@@ -112,7 +117,3 @@ def _join(ram: Ram, before: int, after: int) -> None:
 
 def _next(ram: Ram, node: int) -> int:
     return ram.words[(node >> 3) + 1]
-
-
-def _previous(ram: Ram, node: int) -> int:
-    return ram.words[node >> 3]

@@ -12,6 +12,8 @@ goes on, nothing is to be decided yet, and nobody else is ready.
 
 from __future__ import annotations
 
+import struct
+
 from vectoros.kernel import domain, fault, gate
 from vectoros.kernel.abi import COST_SWITCH, COST_UNIT, State
 from vectoros.kernel.gate import Flag
@@ -26,8 +28,8 @@ PIT_HZ = 1_193_182
 
 MAX_COUNT = 0xFFFF
 
-_STATE, _PRIORITY, _DOMAIN, _SCHED_CONTEXT, _THREAD_FLAGS = Tcb.indices(
-    "state", "priority", "domain", "sched_context", "flags"
+_STATE, _PRIORITY, _QUEUE, _DOMAIN, _SCHED_CONTEXT, _THREAD_FLAGS = Tcb.indices(
+    "state", "priority", "queue", "domain", "sched_context", "flags"
 )
 _SPACE, _TIMEOUT = (VSPACE >> 3) + 2, (TIMEOUT >> 3) + 2
 _CURRENT, _LOADED, _FPU_OWNER, _FPU_CLOSED, _TIMER_DUE, _STARTED, _OCCUPIED = Processor.indices(
@@ -37,9 +39,10 @@ _CONTEXT, _BUDGET_END, _TURN, _TURN_END, _RELEASE = Processor.indices(
     "context", "budget_end", "domain", "domain_end", "release_head"
 )
 _BUDGET, _PERIOD, _DUE, _LEFT = SchedContext.indices("budget", "period", "due", "left")
-_NEXT, _NEXT_CR3, _FLAGS, _COST, _OP_COUNT, _TIMER = gate.GateBlock.indices(
-    "next", "next_cr3", "flags", "cost", "op_count", "timer"
-)
+_NEXT_CR3, _TIMER = gate.GateBlock.indices("next_cr3", "timer")
+_RESPONSE, _respond = gate.GateBlock.fields["next"].offset, struct.Struct("<4Q").pack_into
+"""What is in every response: ``next``, ``flags``, ``cost`` and ``op_count``."""
+
 _RUNNING = int(State.RUNNING)
 _SET_TS, _CLEAR_TS, _SET_TIMER = map(int, (Flag.SET_TS, Flag.CLEAR_TS, Flag.SET_TIMER))
 
@@ -48,18 +51,14 @@ def finish(trap: Trap) -> None:
     """Write the response of ``trap``."""
     words, cpu, chosen = trap.words, trap.cpu, trap.caller
     until = trap.now + trap.cost * COST_UNIT
-    if (
-        not chosen
-        or words[(chosen >> 3) + _STATE] != _RUNNING
-        or until >= words[cpu + _BUDGET_END]
-        or (words[cpu + _OCCUPIED] and _has_rival(trap))
-    ):
+    if not chosen or words[(chosen >> 3) + _STATE] != _RUNNING:
         chosen = _decide(trap, until)
-    block = trap.block >> 3
-    words[block + _NEXT] = chosen
-    words[block + _FLAGS] = trap.flags
-    words[block + _COST] = trap.cost
-    words[block + _OP_COUNT] = trap.ops
+    else:
+        if trap.woken:
+            trap.queue_woken(trap.now)
+        if until >= words[cpu + _BUDGET_END] or (words[cpu + _OCCUPIED] and _has_rival(trap)):
+            chosen = _decide(trap, until)
+    _respond(trap.ram.view, trap.block + _RESPONSE, chosen, trap.flags, trap.cost, trap.ops)
 
 
 def _has_rival(trap: Trap) -> bool:
@@ -98,7 +97,7 @@ def _decide(trap: Trap, until: int) -> int:
     current = words[cpu + _CURRENT]
     chosen: int = current
     if not current or not _goes_on(trap, processor, current, until, over=over):
-        words[cpu + _CURRENT] = chosen = processor.take()
+        words[cpu + _CURRENT] = chosen = _partner(trap, until) or processor.take()
         if chosen != current:
             trap.cost += COST_SWITCH
     if chosen:
@@ -132,6 +131,28 @@ def _goes_on(trap: Trap, processor: Processor, thread: int, until: int, *, over:
     return False
 
 
+def _partner(trap: Trap, until: int) -> int:
+    """Return who was woken last if it is to run next, so that it need not be queued; or 0."""
+    words, cpu, thread = trap.words, trap.cpu, trap.woken
+    if not thread:
+        return 0
+    at = thread >> 3
+    context, top = words[at + _SCHED_CONTEXT] >> 3, highest(words, cpu)
+    priority: int = words[at + _PRIORITY]
+    if (
+        (priority > top or (priority == top and context == words[cpu + _CONTEXT] >> 3))
+        and words[at + _STATE] == _RUNNING
+        and words[at + _DOMAIN] == words[cpu + _TURN]
+        and not words[at + _QUEUE]
+        and context
+        and words[context + _BUDGET]
+        and words[context + _DUE] <= until
+    ):
+        return thread
+    trap.queue_woken(until)
+    return 0
+
+
 def _load(trap: Trap, chosen: int) -> None:
     """Load what ``chosen`` runs with: its address space, and nothing of the FPU's yet."""
     words, cpu, at = trap.words, trap.cpu, chosen >> 3
@@ -154,13 +175,14 @@ def _plan(trap: Trap, processor: Processor, chosen: int) -> None:
     if words[cpu + _RELEASE]:
         due = min(due, processor.due(words[cpu + _RELEASE]))
     if chosen:
-        context = words[cpu + _CONTEXT] >> 3
+        context, at = words[cpu + _CONTEXT] >> 3, chosen >> 3
         end = words[cpu + _STARTED] + words[context + _LEFT]
-        at = chosen >> 3
-        peer = words[processor.queue(words[at + _PRIORITY], words[at + _DOMAIN]) >> 3]
-        if peer or words[context + _BUDGET] != words[context + _PERIOD]:
-            due = min(due, end)
-    words[cpu + _BUDGET_END] = min(due, end)
+        if end < due and (
+            words[context + _BUDGET] != words[context + _PERIOD]
+            or words[processor.queue(words[at + _PRIORITY], words[at + _DOMAIN]) >> 3]
+        ):
+            due = end
+    words[cpu + _BUDGET_END] = end if end < due else due
     if due == NEVER or 0 < words[cpu + _TIMER_DUE] <= due:
         return  # or it interrupts before that, and will be set again then
     words[cpu + _TIMER_DUE] = due

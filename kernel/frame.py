@@ -8,6 +8,7 @@ addresses that a trap names besides the first: those are in r12 and r13.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 
 from vectoros.kernel.views import WORD, Field, View
@@ -40,16 +41,16 @@ class TrapFrame(View):
     r13 = Field(2 * WORD, "NBSendRecv: capability address to send to")
     r12 = Field(3 * WORD, "reply capability address; NBSendWait: capability address to send to")
     r11 = Field(4 * WORD, "lost to SYSCALL")
-    r10 = Field(5 * WORD, "message register 1")
-    r9 = Field(6 * WORD, "message register 3")
-    r8 = Field(7 * WORD, "message register 2")
-    rbp = Field(8 * WORD, "")
+    rbp = Field(5 * WORD, "")
+    rbx = Field(6 * WORD, "")
+    rcx = Field(7 * WORD, "lost to SYSCALL")
+    rax = Field(8 * WORD, "in: trap number; out: status")
     rdi = Field(9 * WORD, "in: capability address; out: badge")
     rsi = Field(10 * WORD, "message info")
     rdx = Field(11 * WORD, "message register 0")
-    rcx = Field(12 * WORD, "lost to SYSCALL")
-    rbx = Field(13 * WORD, "")
-    rax = Field(14 * WORD, "in: trap number; out: status")
+    r10 = Field(12 * WORD, "message register 1")
+    r8 = Field(13 * WORD, "message register 2")
+    r9 = Field(14 * WORD, "message register 3")
     vector = Field(15 * WORD, "exception or interrupt, or FRAME_SYSCALL")
     error = Field(16 * WORD, "error code of the exception, or 0")
     rip = Field(17 * WORD, "")
@@ -66,3 +67,13 @@ class TrapFrame(View):
             keep = self.rflags & ~USER_WRITES | value & USER_WRITES
             setattr(self, name, keep if name == "rflags" else value)
         self.vector = 0  # so that IRETQ restores them all
+
+
+ANSWER_AT, MESSAGE_AT = TrapFrame.fields["rax"].offset, TrapFrame.fields["rdx"].offset
+"""Offsets of the registers that an answer sets, and of the four of them with its message."""
+
+write_answer = struct.Struct("<7Q").pack_into
+"""Called with memory, where to write, status, badge, message info, and four words."""
+
+read_message = struct.Struct("<4Q").unpack_from
+"""Called with memory and where to read; the kernel's fastest way to some words in a row."""

@@ -65,13 +65,13 @@ class GateBlock(View):
     root = Field(0x038, "the kernel's root object; stored by the kernel at BOOT")
     cr3 = Field(0x040, "the PML4 in use; at BOOT the one whose upper half is the kernel's")
     next = Field(0x080, "TCB of the thread to run; 0: idle")
-    next_cr3 = Field(0x088, "PML4 to load first; 0: keep the one in use")
-    flags = Field(0x090, "bits: RELOAD_CR3, SET_TS, CLEAR_TS, SET_TIMER, PANIC")
-    cost = Field(0x098, "time that the kernel took, in units of COST_UNIT ticks")
-    timer = Field(0x0A0, "PIT counts, 1 to 65535, for channel 0 in mode 0")
-    fpu_save = Field(0x0A8, "where to FXSAVE, or 0")
-    fpu_load = Field(0x0B0, "where to FXRSTOR from after that, or 0")
-    op_count = Field(0x0B8, "operations to carry out, at most 32")
+    flags = Field(0x088, "bits: RELOAD_CR3, SET_TS, CLEAR_TS, SET_TIMER, PANIC")
+    cost = Field(0x090, "time that the kernel took, in units of COST_UNIT ticks")
+    op_count = Field(0x098, "operations to carry out, at most 32")
+    next_cr3 = Field(0x0A0, "PML4 to load first; 0: keep the one in use")
+    timer = Field(0x0A8, "PIT counts, 1 to 65535, for channel 0 in mode 0")
+    fpu_save = Field(0x0B0, "where to FXSAVE, or 0")
+    fpu_load = Field(0x0B8, "where to FXRSTOR from after that, or 0")
 
 
 class Operation(View):

@@ -13,11 +13,12 @@ What the table of methods says of arguments has been seen to before it is called
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from vectoros.kernel import cnode, message
 from vectoros.kernel.errors import Error, LookupFailure, Refusal
+from vectoros.kernel.frame import ANSWER_AT, MESSAGE_AT, read_message, write_answer
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.methods import label
 from vectoros.kernel.objects import Type
@@ -36,9 +37,8 @@ no answer yet, or if it is in place."""
 Outcome = Refusal | tuple[int, ...] | None
 """What came of a message: it was refused; the answer's message registers; or neither yet."""
 
-RAX, RDI, RSI, RDX, R10, R8, R9 = Tcb.indices("rax", "rdi", "rsi", "rdx", "r10", "r8", "r9")
-MESSAGE = (RDX, R10, R8, R9)
-"""Words of the frame where the first message registers are."""
+RAX, RDI, RSI, _MESSAGE = Tcb.indices("rax", "rdi", "rsi", "rdx")
+"""Words of the frame."""
 
 
 class Way(NamedTuple):
@@ -55,30 +55,49 @@ class Way(NamedTuple):
 class Invocation:
     """A message that a thread sends to the capability in ``slot``."""
 
-    __slots__ = ("_extras", "answered", "capabilities", "info", "slot", "thread", "trap", "words")
+    __slots__ = ("answered", "extras", "info", "place", "thread", "trap", "words")
 
-    def __init__(self, trap: Trap, slot: int, way: Way, extras: list[int]) -> None:
-        """Take the message from the caller's registers and buffer; ``extras`` come with it."""
-        self._extras = extras
+    def __init__(
+        self, trap: Trap, place: int, info: int, way: Way, count: int, extras: list[int]
+    ) -> None:
+        """Take ``count`` arguments from the caller's registers and buffer."""
         self.trap = trap
-        self.thread = trap.caller
-        self.slot = Slot(trap.ram, slot)
-        self.info: int = trap.words[(trap.caller >> 3) + RSI]
+        self.thread = caller = trap.caller
+        self.place = place
+        """Physical address of the slot."""
+        self.info = info
         self.answered = way.answered
-        self.words: tuple[int, ...] = ()
-        """The arguments that the table of methods names."""
-        self.capabilities: tuple[Slot, ...] = ()
-        """The capabilities that it names; their slots exist, and may be empty."""
+        self.extras = extras
+        """Physical addresses of the slots of the capabilities in the message."""
+        words: tuple[int, ...] = read_message(trap.ram.view, caller + MESSAGE_AT)
+        if count > _REGISTERS:
+            words += self._rest(count)
+        self.words = words[:count]
+        """The arguments that the table of methods names; 0 if they would be in a buffer that
+        the thread has not."""
+
+    def _rest(self, count: int) -> tuple[int, ...]:
+        words = self.trap.words
+        buffer = words[(self.thread >> 3) + _BUFFER]
+        if not buffer:
+            return (0,) * (count - _REGISTERS)
+        first = buffer + message.IPC_MESSAGE >> 3
+        return tuple(words[first + _REGISTERS : first + count].tolist())
+
+    @property
+    def slot(self) -> Slot:
+        """The slot of the capability that is invoked."""
+        return Slot(self.trap.ram, self.place)
+
+    @property
+    def capabilities(self) -> tuple[Slot, ...]:
+        """Those in the message that the table of methods names; each may be an empty slot."""
+        return tuple([Slot(self.trap.ram, slot) for slot in self.extras])
 
     @property
     def tcb(self) -> Tcb:
         """The thread that is invoked, if the capability is to one."""
         return Tcb(self.trap.ram, self.slot.object)
-
-    @property
-    def label(self) -> int:
-        """The method's number."""
-        return self.info >> _LABEL
 
     @property
     def length(self) -> int:
@@ -88,21 +107,6 @@ class Invocation:
     def word(self, index: int) -> int:
         """Message word ``index``; 0 if it would be in a buffer that the thread has not."""
         return message_word(self.trap.ram, self.thread, index)
-
-    def take(self, words: int, capabilities: int) -> bool:
-        """Read so many arguments; say whether the message has them."""
-        frame, at = self.trap.words, self.thread >> 3
-        taken: tuple[int, ...] = (frame[at + RDX], frame[at + R10], frame[at + R8], frame[at + R9])
-        if words > _REGISTERS:
-            rest = (frame[at + _BUFFER] + message.IPC_MESSAGE >> 3) + _REGISTERS
-            end = rest + words - _REGISTERS
-            zeros = (0,) * (words - _REGISTERS)
-            taken += tuple(frame[rest:end].tolist()) if frame[at + _BUFFER] else zeros
-        self.words = taken[:words]
-        if capabilities:
-            slots = self._extras[:capabilities]
-            self.capabilities = tuple([Slot(self.trap.ram, slot) for slot in slots])
-        return self.length >= words and len(self.capabilities) == capabilities
 
 
 Decoder = Callable[[Invocation], "Action | Refusal"]
@@ -125,17 +129,24 @@ def message_word(ram: Ram, thread: int, index: int) -> int:
     """Return a word of the message that ``thread`` sends, or 0: it has no buffer for it."""
     words = ram.words
     if index < _REGISTERS:
-        return words[(thread >> 3) + MESSAGE[index]]
+        return words[(thread >> 3) + _MESSAGE + index]
     buffer = Tcb(ram, thread).buffer
     return words[(buffer + message.IPC_MESSAGE >> 3) + index] if buffer else 0
 
 
-def extras(ram: Ram, thread: int, info: int) -> Iterator[tuple[int, int | LookupFailure]]:
-    """Yield the addresses of the capabilities in a message, and the slots where they lead now."""
-    buffer = Tcb(ram, thread).buffer
-    for index in range(message.extra_of(info) if buffer else 0):
-        address = ram.words[(buffer + message.IPC_CAPABILITIES >> 3) + index]
-        yield address, cnode.resolve(ram.words, thread + CSPACE, address)
+def extras(
+    words: memoryview, thread: int, info: int
+) -> tuple[list[int], tuple[int, LookupFailure] | None]:
+    """Return the slots of the capabilities in a message, and the first address that has none."""
+    slots: list[int] = []
+    buffer = words[(thread >> 3) + _BUFFER]
+    at = buffer + message.IPC_CAPABILITIES >> 3
+    for index in range(at, at + (info >> message.EXTRA_SHIFT & 3) if buffer else at):
+        slot = cnode.resolve(words, thread + CSPACE, words[index])
+        if isinstance(slot, LookupFailure):
+            return slots, (words[index], slot)
+        slots.append(slot)
+    return slots, None
 
 
 def out_of_range(*limits: tuple[int, int, int]) -> Refusal | None:
@@ -158,13 +169,12 @@ def answer(
     status: int = 0,
 ) -> None:  # fmt: skip
     """Put a result into the registers of ``thread``, and what they do not hold into its buffer."""
-    frame, at, length = ram.words, thread >> 3, len(words)
+    length = len(words)
     if length > _REGISTERS:
         length = _fill_buffer(ram, Tcb(ram, thread).buffer, words)
-    frame[at + RAX] = status
-    frame[at + RDI] = badge
-    frame[at + RSI] = label << _LABEL | length
-    frame[at + RDX], frame[at + R10], frame[at + R8], frame[at + R9] = (words + _NO_WORDS)[:4]
+    registers = (words + _NO_WORDS)[:_REGISTERS] if words else _NO_WORDS
+    info = label << _LABEL | length
+    write_answer(ram.view, thread + ANSWER_AT, status, badge, info, *registers)
 
 
 _NO_WORDS = (0,) * message.REGISTERS

@@ -53,8 +53,3 @@ def info(label: int, length: int) -> int:
 def length_of(word: int) -> int:
     """Return the length that a message info says: at most 120, as seL4 has it."""
     return min(word & (1 << LENGTH_BITS) - 1, MAX_LENGTH)
-
-
-def extra_of(word: int) -> int:
-    """Return how many capabilities a message info announces."""
-    return word >> EXTRA_SHIFT & 3

@@ -22,12 +22,18 @@ The links say from which capability this one was derived (kernel/derivation.py).
 
 from __future__ import annotations
 
+import struct
+
 from vectoros.kernel.objects import PAGE_BITS, Type
 from vectoros.kernel.views import WORD, Field, View
 
 SIZE = 64
 _COPIED = 4 * WORD
 """Bytes that a derived capability starts with: everything but the links."""
+
+read_head = struct.Struct("<4Q").unpack_from
+"""Called with memory and where a slot is: its first four words. Type, rights and what else is
+in the first, badge, object, mapping. Four fields of a view cost three times as much."""
 
 _MAPPED_BY_EACH = (Type.FRAME, Type.CHANNEL)
 """Objects that each capability may map in a place of its own."""

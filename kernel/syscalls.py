@@ -43,7 +43,8 @@ IPC: dict[int, Callable[[Trap, int, Way], Outcome]] = {
 
 _ENDPOINT, _NOTIFICATION, _REPLY = map(int, IPC)
 _LEASE = int(Type.LEASE)
-_EXTRA = 3 << message.EXTRA_SHIFT
+_EXTRA, _LABEL = 3 << message.EXTRA_SHIFT, message.LABEL_SHIFT
+_LENGTH = (1 << message.LENGTH_BITS) - 1
 _READ, _RUNNING = int(Right.READ), int(abi.State.RUNNING)
 
 _SEND, _CALL, _NB_SEND = Way(), Way(calling=True), Way(blocking=False)
@@ -131,12 +132,14 @@ def _send(trap: Trap, register: int, way: Way) -> bool:
 def _invoke(trap: Trap, slot: int, way: Way) -> bool:
     """Send the caller's message to the capability in ``slot``; say whether that is done."""
     outcome = _message(trap, slot, way)
+    if outcome is None:
+        return False
     if isinstance(outcome, Refusal):
         refuse(trap.ram, trap.caller, outcome)
         return False
-    if outcome is not None and way.answered:
+    if way.answered:
         answer(trap.ram, trap.caller, outcome)
-    return outcome is not None
+    return True
 
 
 def _message(trap: Trap, slot: int, way: Way) -> Outcome:
@@ -144,45 +147,41 @@ def _message(trap: Trap, slot: int, way: Way) -> Outcome:
     info, kind = words[at + RSI], words[slot >> 3] & 0xFF
     if not kind:
         return _EMPTY_SLOT
-    extras = _extras(trap, info, blocking=way.blocking) if info & _EXTRA else []
-    if extras is None:
-        return None
+    extras: list[int] = []
+    if info & _EXTRA:
+        extras, missing = invocation.extras(words, trap.caller, info)
+        if missing:
+            _not_found(trap, *missing, blocking=way.blocking)
+            return None
     if kind == _REPLY and way.calling:
         kind = _LEASE
     send = IPC.get(kind)
     if words[at + _RESTRICTED]:
-        method = kind << 8 | policy.SEND if send else info >> message.LABEL_SHIFT
+        method = kind << 8 | policy.SEND if send else info >> _LABEL
         if not policy.allows(trap, method, words[(slot >> 3) + 2]):
             return ILLEGAL
-    return send(trap, slot, way) if send else _perform(Invocation(trap, slot, way, extras), kind)
+    return send(trap, slot, way) if send else _perform(trap, slot, kind, info, way, extras)
 
 
-def _perform(sent: Invocation, kind: int) -> Outcome:
+def _perform(
+    trap: Trap, slot: int, kind: int, info: int, way: Way, extras: list[int]
+) -> Outcome:  # fmt: skip
     """Perform the method that the label names, unless its decoder refuses the arguments."""
-    label = sent.label
+    label = info >> _LABEL
     found = METHODS.get(label)
     if found is None or label >> 8 != kind:
         return ILLEGAL
     decode, cost, words, capabilities, audited = found
-    sent.trap.cost += cost
-    target = sent.slot.object  # a method may move or delete the very capability
-    prepared = decode(sent) if sent.take(words, capabilities) else TRUNCATED
+    trap.cost += cost
+    target: int = trap.words[(slot >> 3) + 2]  # a method may move or delete the very capability
+    sent = Invocation(trap, slot, info, way, words, extras[:capabilities])
+    whole = info & _LENGTH >= words and len(extras) >= capabilities
+    prepared = decode(sent) if whole else TRUNCATED
     outcome = prepared if isinstance(prepared, Refusal) else prepared()
     if audited and outcome is not None:  # a method that is preempted is not done yet
         status = int(outcome.error) if isinstance(outcome, Refusal) else 0
-        audit.note(sent.trap, Event.INVOKED, target, label, sent.words, status)
+        audit.note(trap, Event.INVOKED, target, label, sent.words, status)
     return outcome
-
-
-def _extras(trap: Trap, info: int, *, blocking: bool) -> list[int] | None:
-    """Return the slots of the capabilities in the message; None: one is nowhere, a fault."""
-    slots = []
-    for address, found in invocation.extras(trap.ram, trap.caller, info):
-        if isinstance(found, LookupFailure):
-            _not_found(trap, address, found, blocking=blocking)
-            return None
-        slots.append(found)
-    return slots
 
 
 def _not_found(trap: Trap, address: int, failure: LookupFailure, *, blocking: bool) -> None:

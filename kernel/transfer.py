@@ -13,14 +13,15 @@ from vectoros.kernel import cnode, derive
 from vectoros.kernel import message as layout
 from vectoros.kernel.abi import COST_CAPABILITY, COST_WORDS
 from vectoros.kernel.errors import LookupFailure
-from vectoros.kernel.invocation import R8, R9, R10, RAX, RDI, RDX, RSI, extras
+from vectoros.kernel.frame import ANSWER_AT, MESSAGE_AT, read_message, write_answer
+from vectoros.kernel.invocation import RSI, extras
 from vectoros.kernel.objects import Type
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import BUFFER, CSPACE
 from vectoros.kernel.trap import Trap
 
 _BUFFER = (BUFFER >> 3) + 2
-_LENGTH = (1 << layout.LENGTH_BITS) - 1
+_LENGTH, _REGISTERS = (1 << layout.LENGTH_BITS) - 1, layout.REGISTERS
 _EXTRA = 3 << layout.EXTRA_SHIFT
 _LABEL = -1 << layout.LABEL_SHIFT
 
@@ -29,20 +30,16 @@ def message(
     trap: Trap, sender: int, receiver: int, badge: int, grant: int = 0, endpoint: int = 0
 ) -> None:
     """Copy the message of ``sender`` to ``receiver``; ``grant``: with its capabilities."""
-    words, source, target = trap.words, sender >> 3, receiver >> 3
-    info = words[source + RSI]
-    words[target + RDX] = words[source + RDX]
-    words[target + R10] = words[source + R10]
-    words[target + R8] = words[source + R8]
-    words[target + R9] = words[source + R9]
+    words, view = trap.words, trap.ram.view
+    info = words[(sender >> 3) + RSI]
     length = info & _LENGTH
-    if length > layout.REGISTERS:
-        length = _rest(trap, words[source + _BUFFER], words[target + _BUFFER], length)
+    if length > _REGISTERS:
+        buffer = words[(receiver >> 3) + _BUFFER]
+        length = _rest(trap, words[(sender >> 3) + _BUFFER], buffer, length)
     if info & _EXTRA and grant:
         length |= _capabilities(trap, sender, receiver, info, endpoint)
-    words[target + RAX] = 0
-    words[target + RDI] = badge
-    words[target + RSI] = info & _LABEL | length
+    registers = read_message(view, sender + MESSAGE_AT)
+    write_answer(view, receiver + ANSWER_AT, 0, badge, info & _LABEL | length, *registers)
 
 
 def _rest(trap: Trap, source: int, target: int, length: int) -> int:
@@ -65,10 +62,10 @@ def _capabilities(trap: Trap, sender: int, receiver: int, info: int, endpoint: i
         return 0
     target = _receive_slot(ram.words, receiver, buffer)
     count, unwrapped = 0, 0
-    for _, found in extras(ram, sender, info):
-        if isinstance(found, LookupFailure) or not ram.words[found >> 3] & 0xFF:
-            break
+    for found in extras(ram.words, sender, info)[0]:
         source = Slot(ram, found)
+        if not source.type:
+            break
         if source.type == Type.ENDPOINT and source.object == endpoint:
             at = buffer + layout.IPC_CAPABILITIES + 8 * count
             ram.write(at, source.badge.to_bytes(8, "little"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from vectoros.errors import hold
 from vectoros.kernel import gate
 from vectoros.kernel.abi import State
@@ -11,12 +13,18 @@ from vectoros.kernel.root import PROCESSOR, Root
 from vectoros.kernel.scheduler import Processor
 from vectoros.kernel.tcb import Tcb
 
-_CURRENT, _NOW, _ROOT = gate.GateBlock.indices("current", "now", "root")
 (_STATE,) = Tcb.indices("state")
 _RUNS, _BUDGET_END = Processor.indices("current", "budget_end")
-_RESPONSE = gate.GateBlock.fields["next"].offset
+_REQUEST = gate.GateBlock.fields["current"].offset
+_read_request = struct.Struct("<QQ8xQ").unpack_from
+"""Of a gate block at ``_REQUEST``: ``current``, ``now`` and ``root``."""
+
+_RESPONSE = gate.GateBlock.fields["next_cr3"].offset
+"""From here on are the fields that are not written in every response (kernel/dispatch.py)."""
+
 _EMPTY = bytes(gate.OPS - _RESPONSE)
 
+_OPS = gate.OPS
 _MAX_INVALIDATIONS = 8
 """Operations after which forgetting all pages is less work; it leaves room for others."""
 
@@ -26,24 +34,25 @@ class Trap:
 
     __slots__ = (
         "_processor", "_root", "block", "caller", "cost", "cpu", "flags", "now", "ops", "ram",
-        "words",
+        "woken", "words",
     )  # fmt: skip
 
     def __init__(self, ram: Ram, block: int) -> None:
         """Read the request in the gate block at ``block`` and empty the response."""
-        at = block >> 3
+        view = ram.view
         self.ram = ram
-        self.words = words = ram.words
+        self.words = ram.words
         self.block = block
-        self.caller: int = words[at + _CURRENT]
-        self.now: int = words[at + _NOW]
-        self.cpu: int = words[at + _ROOT] + PROCESSOR >> 3
+        self.caller, self.now, root = _read_request(view, block + _REQUEST)
+        self.cpu: int = root + PROCESSOR >> 3
         self.cost = 0
         self.flags = 0
         self.ops = 0
+        self.woken = 0
+        """Thread that has become runnable last, and is in no queue yet; 0: none."""
         self._processor: Processor | None = None
         self._root: Root | None = None
-        ram.view[block + _RESPONSE : block + gate.OPS] = _EMPTY
+        view[block + _RESPONSE : block + _OPS] = _EMPTY
 
     @property
     def request(self) -> gate.GateBlock:
@@ -70,8 +79,19 @@ class Trap:
         return self._root
 
     def wake(self, thread: int) -> None:
-        """Put a thread that has become runnable where it will be chosen, if it has a context."""
-        self.processor.wake(thread, self.now)
+        """Let a thread that has become runnable be chosen, if it has a context.
+
+        The last one of a trap is often who runs next, so it waits here to be asked for.
+        """
+        if self.woken not in (0, thread):
+            self.queue_woken(self.now)
+        self.woken = thread
+
+    def queue_woken(self, now: int) -> None:
+        """Put who was woken last where it will be chosen, unless that is no more to be."""
+        thread, self.woken = self.woken, 0
+        if self.words[(thread >> 3) + _STATE] == State.RUNNING:
+            self.processor.wake(thread, now)
 
     def requeue(self, thread: int) -> None:
         """Put a thread, whose place in time has changed, where it will be chosen, if it can be."""
@@ -101,7 +121,7 @@ class Trap:
 
     def _operation(self, kind: Op, width: int, port: int, value: int, address: int) -> None:
         hold(self.ops < gate.MAX_OPS, "a trap has at most 32 operations")
-        at = (self.block + gate.OPS + self.ops * gate.OP_SIZE) >> 3
+        at = (self.block + _OPS + self.ops * gate.OP_SIZE) >> 3
         self.words[at] = kind | width << 8 | port << 16 | value << 32
         self.words[at + 1] = address
         self.ops += 1

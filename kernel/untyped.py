@@ -11,14 +11,16 @@ in the capability, too, and the objects appear all at once at the end.
 
 from __future__ import annotations
 
-from vectoros.kernel import deletion, derivation, policy, preemption, vspace
-from vectoros.kernel.cnode import lookup
+from functools import partial
+
+from vectoros.kernel import cnode, deletion, derivation, policy, preemption, vspace
 from vectoros.kernel.errors import Error, Lookup, Refusal
 from vectoros.kernel.frame import USER_CODE, USER_DATA, USER_FLAGS
 from vectoros.kernel.invocation import Action, Invocation, decodes
+from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import FIXED_BITS, PAGE_SIZES, RIGHTS, SLOT_BITS, Type
 from vectoros.kernel.root import Root
-from vectoros.kernel.slot import Slot
+from vectoros.kernel.slot import Slot, read_head
 from vectoros.kernel.tcb import Tcb
 from vectoros.kernel.trap import Trap
 
@@ -42,8 +44,17 @@ _SIZES = {
 }
 """What ``size_bits`` can be where it counts."""
 
-_MADE = {int(t): t for t in ({*_SIZES, *FIXED_BITS} - {Type.ASID_POOL, Type.AUDIT_LOG})}
+_MADE = {
+    int(kind): (kind, _SIZES.get(kind, range(MAX_BITS + 1)))
+    for kind in {*_SIZES, *FIXED_BITS} - {Type.ASID_POOL, Type.AUDIT_LOG}
+}
+"""What Retype makes, and its sizes."""
+
+_CNODE = int(Type.CNODE)
 _OF_DEVICES = (Type.FRAME, Type.UNTYPED)
+_CLEAN = bytes(CHUNK)
+_DEVICE = 32
+"""Bit of a slot's first word that says so."""
 
 
 def object_bits(kind: Type, bits: int) -> int:
@@ -56,14 +67,14 @@ def used(untyped: Slot) -> int:
     return untyped.badge if derivation.has_children(untyped.ram, untyped.address) else 0
 
 
-def _start(untyped: Slot, size: int) -> int:
-    return -(-untyped.badge // size) * size
-
-
 def room(untyped: Slot, size: int) -> int | None:
     """Return where the next object of ``size`` would lie, or None if it does not fit."""
-    start = _start(untyped, size)
+    start = _aligned(untyped.badge, size)
     return untyped.object + start if start + size <= untyped.size else None
+
+
+def _aligned(offset: int, size: int) -> int:
+    return -(-offset // size) * size
 
 
 def retype(root: Root, untyped: Slot, kind: Type, bits: int, target: int) -> int:
@@ -72,58 +83,69 @@ def retype(root: Root, untyped: Slot, kind: Type, bits: int, target: int) -> int
     Its capability goes to the empty slot ``target``.
     """
     size = 1 << object_bits(kind, bits)
-    address = untyped.object + _start(untyped, size)
-    if _starts_as_zeros(untyped, kind):
+    start = _aligned(untyped.badge, size)
+    address, device = untyped.object + start, untyped.device
+    if kind is not Type.UNTYPED and not device:
         root.ram.write(address, bytes(size))
-    _make(root, untyped, kind, bits, address, target)
+    untyped.badge = start + size
+    _make(root.ram, untyped.address, _head(kind, bits, device), address, target)
+    if kind in _STARTS:
+        _STARTS[kind](root, address)
     return address
 
 
-def _starts_as_zeros(untyped: Slot, kind: Type) -> bool:
-    return kind is not Type.UNTYPED and not untyped.device
+def _head(kind: Type, bits: int, device: int) -> int:
+    """Return the first word of a capability to a new object."""
+    return kind | RIGHTS.get(kind, 0) << 8 | bits << 16 | device << _DEVICE
 
 
-def _make(root: Root, untyped: Slot, kind: Type, bits: int, address: int, target: int) -> None:
-    """Make the object at ``address``, where there are zeros, and the capability to it."""
-    ram, at = root.ram, target >> 3
-    untyped.badge = address + (1 << object_bits(kind, bits)) - untyped.object
-    head = kind | RIGHTS.get(kind, 0) << 8 | bits << 16 | untyped.device << 32
-    ram.words[at], ram.words[at + 2] = head, address
-    derivation.insert(ram, target, untyped.address)
-    if kind is Type.TCB:
-        tcb = Tcb(ram, address)
-        tcb.reset_fpu()
-        tcb.cs, tcb.ss, tcb.rflags = USER_CODE, USER_DATA, USER_FLAGS
-        tcb.id = root.next_id
-        root.next_id += 1
-    elif kind is Type.PML4:
-        vspace.share_kernel_half(ram, address, root.kernel_space)
+def _make(ram: Ram, untyped: int, head: int, address: int, target: int) -> None:
+    """Make the capability to a new object, where there are zeros, in the slot ``target``."""
+    ram.words[target >> 3], ram.words[(target >> 3) + 2] = head, address
+    derivation.insert(ram, target, untyped)
 
 
-def _inherit(trap: Trap, kind: Type, made: int) -> None:
-    """Let a new object be bound as the thread that makes it is."""
-    if kind is Type.TCB:
-        Tcb(trap.ram, made).domain = trap.thread.domain
-        policy.inherit(trap, made)
-    elif kind is Type.POLICY:
-        policy.initial_mask(trap, made)
+def _start_thread(root: Root, address: int) -> None:
+    tcb = Tcb(root.ram, address)
+    tcb.reset_fpu()
+    tcb.cs, tcb.ss, tcb.rflags = USER_CODE, USER_DATA, USER_FLAGS
+    tcb.id = root.next_id
+    root.next_id += 1
 
 
-def start_over(untyped: Slot) -> None:
+def _start_space(root: Root, address: int) -> None:
+    vspace.share_kernel_half(root.ram, address, root.kernel_space)
+
+
+def _inherit_thread(trap: Trap, made: int) -> None:
+    Tcb(trap.ram, made).domain = trap.thread.domain
+    policy.inherit(trap, made)
+
+
+_STARTS = {Type.TCB: _start_thread, Type.PML4: _start_space}
+"""What a new object needs that is not zeros."""
+
+_INHERITS = {Type.TCB: _inherit_thread, Type.POLICY: policy.initial_mask}
+"""How it is bound as the thread that makes it is."""
+
+
+def start_over(ram: Ram, untyped: int) -> None:
     """Forget what was made of ``untyped`` if all of it is gone, and no zombie has slots there."""
-    if untyped.badge and not used(untyped):
-        untyped.badge = untyped.mapping = 0
+    at = untyped >> 3
+    if ram.words[at + 1] and not derivation.has_children(ram, untyped):
+        ram.words[at + 1] = ram.words[at + 3] = 0
 
 
-def _clear(trap: Trap, untyped: Slot, end: int) -> bool:
+def _clear(trap: Trap, untyped: int, end: int) -> bool:
     """Have zeros from the watermark to the offset ``end``; False: not in this trap."""
-    at = max(untyped.badge, untyped.mapping)
+    _, mark, base, clean = read_head(trap.ram.view, untyped)
+    at = max(mark, clean)
     while at < end:
         size = min(CHUNK, end - at)
         # Programs may have run code that was here.
-        trap.ram.write(untyped.object + at, bytes(size))
+        trap.ram.write(base + at, _CLEAN[:size])
         at += size
-        untyped.mapping = at
+        trap.words[(untyped >> 3) + 3] = at
         if preemption.spend(trap, size // CLEARED_IN_A_UNIT) and at < end:
             return False
     return True
@@ -132,64 +154,80 @@ def _clear(trap: Trap, untyped: Slot, end: int) -> bool:
 @decodes(Type.UNTYPED, "Retype")
 def _decode_retype(invocation: Invocation) -> Action | Refusal:
     number, bits, index, depth, offset, count = invocation.words
-    (root,), untyped = invocation.capabilities, invocation.slot
-    kind = _MADE.get(number)
-    if kind is None:
+    trap, node, made = invocation.trap, invocation.extras[0], _MADE.get(number)
+    if made is None:
         return Refusal(Error.INVALID_ARGUMENT, (0,))
     if bits > MAX_BITS:
         return Refusal(Error.RANGE_ERROR, (0, MAX_BITS))
-    if kind in _SIZES and bits not in _SIZES[kind]:
+    kind, sizes = made
+    if bits not in sizes:
         return Refusal(Error.INVALID_ARGUMENT, (1,))
-    cnode = lookup(root, index, depth) if depth else root
-    if isinstance(cnode, Refusal):
-        return cnode
-    if cnode.type != Type.CNODE:
+    if depth:
+        found = cnode.find(trap.words, node, index, depth)
+        if isinstance(found, Refusal):
+            return found
+        node = found
+    head, _, slots, _ = read_head(trap.ram.view, node)
+    if head & 0xFF != _CNODE:
         return Refusal(Error.FAILED_LOOKUP, (0, Lookup.MISSING_CAPABILITY, depth))
-    first = cnode.object + (offset << SLOT_BITS)
-    refusal = _window_refusal(cnode, offset, count) or _room_refusal(untyped, kind, bits, count)
-    return refusal or deletion.when_drained(
-        invocation.trap, lambda: _retype(invocation, kind, bits, first, count)
-    )
+    left = (1 << (head >> 16 & 0xFF)) - offset
+    first = slots + (offset << SLOT_BITS)
+    refusal = _window_refusal(trap.words, first, left, offset, count)
+    refusal = refusal or _room_refusal(trap.ram, invocation.place, kind, bits, count)
+    change = partial(_retype, trap, invocation.place, kind, bits, first, count)
+    return refusal or deletion.when_drained(trap, change)
 
 
-def _window_refusal(cnode: Slot, offset: int, count: int) -> Refusal | None:
-    """Return why the slots cannot take the new capabilities; None: they can."""
-    slots = 1 << cnode.bits
-    if offset >= slots:
-        return Refusal(Error.RANGE_ERROR, (0, slots - 1))
+def _window_refusal(
+    words: memoryview, first: int, left: int, offset: int, count: int
+) -> Refusal | None:
+    """Return why the slots, of which there are ``left``, cannot take the new capabilities."""
+    if left <= 0:
+        return Refusal(Error.RANGE_ERROR, (0, left + offset - 1))
     if not 1 <= count <= MAX_COUNT:
         return Refusal(Error.RANGE_ERROR, (1, MAX_COUNT))
-    if count > slots - offset:
-        return Refusal(Error.RANGE_ERROR, (1, slots - offset))
-    first, step = cnode.object + (offset << SLOT_BITS) >> 3, 1 << SLOT_BITS - 3
-    if any(cnode.words[first : first + count * step : step].tolist()):
+    if count > left:
+        return Refusal(Error.RANGE_ERROR, (1, left))
+    at, step = first >> 3, 1 << SLOT_BITS - 3
+    if words[at] or (count > 1 and any(words[at : at + count * step : step].tolist())):
         return Refusal(Error.DELETE_FIRST)
     return None
 
 
-def _room_refusal(untyped: Slot, kind: Type, bits: int, count: int) -> Refusal | None:
+def _room_refusal(ram: Ram, untyped: int, kind: Type, bits: int, count: int) -> Refusal | None:
     """Return why the objects cannot be made of ``untyped``; None: they can."""
-    left = untyped.size - used(untyped)
+    head, mark, _, _ = read_head(ram.view, untyped)
+    left = 1 << (head >> 16 & 0xFF)
+    if mark and derivation.has_children(ram, untyped):
+        left -= mark
     # Its end is aligned, so what is lost at the start is no object.
     if left >> object_bits(kind, bits) < count:
         return Refusal(Error.NOT_ENOUGH_MEMORY, (left,))
-    if untyped.device and kind not in _OF_DEVICES:
+    if head >> _DEVICE & 1 and kind not in _OF_DEVICES:
         return Refusal(Error.INVALID_ARGUMENT, (1,))
     return None
 
 
 def _retype(
-    invocation: Invocation, kind: Type, bits: int, first: int, count: int
+    trap: Trap, untyped: int, kind: Type, bits: int, first: int, count: int
 ) -> tuple[int, ...] | None:
-    trap, untyped, size = invocation.trap, invocation.slot, 1 << object_bits(kind, bits)
-    start_over(untyped)
-    start = _start(untyped, size)
-    if _starts_as_zeros(untyped, kind) and not _clear(trap, untyped, start + size * count):
+    ram, size = trap.ram, 1 << object_bits(kind, bits)
+    start_over(ram, untyped)
+    head, mark, base, _ = read_head(ram.view, untyped)
+    device, start = head >> _DEVICE & 1, _aligned(mark, size)
+    end = start + size * count
+    if kind is not Type.UNTYPED and not device and not _clear(trap, untyped, end):
         return preemption.finish(trap, False)
-    for index in range(count):
-        address = untyped.object + start + size * index
-        _make(trap.root, untyped, kind, bits, address, first + (index << SLOT_BITS))
-        _inherit(trap, kind, address)
+    ram.words[(untyped >> 3) + 1] = end
+    made, address = _head(kind, bits, device), base + start
+    begin, inherit = _STARTS.get(kind), _INHERITS.get(kind)
+    for target in range(first, first + (count << SLOT_BITS), 1 << SLOT_BITS):
+        _make(ram, untyped, made, address, target)
+        if begin:
+            begin(trap.root, address)
+        if inherit:
+            inherit(trap, address)
+        address += size
     trap.cost += OBJECT_COST * count
     return ()
 

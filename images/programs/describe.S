@@ -133,39 +133,39 @@ word_absent:     .asciz "an absent page, not mapped"
 
 register_names:                         # name, then its place in the frame
         .asciz  "rax "
-        .byte   14
+        .byte   FRAME_RAX / 8
         .asciz  "rbx "
-        .byte   13
+        .byte   FRAME_RBX / 8
         .asciz  "rcx "
-        .byte   12
+        .byte   FRAME_RCX / 8
         .asciz  "rdx "
-        .byte   11
+        .byte   FRAME_RDX / 8
         .asciz  "rsi "
-        .byte   10
+        .byte   FRAME_RSI / 8
         .asciz  "rdi "
-        .byte   9
+        .byte   FRAME_RDI / 8
         .asciz  "rbp "
-        .byte   8
+        .byte   FRAME_RBP / 8
         .asciz  "rsp "
-        .byte   20
+        .byte   FRAME_RSP / 8
         .asciz  "r8 "
-        .byte   7
+        .byte   FRAME_R8 / 8
         .asciz  "r9 "
-        .byte   6
+        .byte   FRAME_R9 / 8
         .asciz  "r10 "
-        .byte   5
+        .byte   FRAME_R10 / 8
         .asciz  "r11 "
-        .byte   4
+        .byte   FRAME_R11 / 8
         .asciz  "r12 "
-        .byte   3
+        .byte   FRAME_R12 / 8
         .asciz  "r13 "
-        .byte   2
+        .byte   FRAME_R13 / 8
         .asciz  "r14 "
-        .byte   1
+        .byte   FRAME_R14 / 8
         .asciz  "r15 "
-        .byte   0
+        .byte   FRAME_R15 / 8
         .asciz  "cs "
-        .byte   18
+        .byte   FRAME_CS / 8
         .asciz  "rflags "
-        .byte   19
+        .byte   FRAME_RFLAGS / 8
         .byte   0

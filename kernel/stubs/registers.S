@@ -15,17 +15,17 @@
 .endm
 
 .macro push_registers
-        push3   rax, rbx, rcx
+        push3   r9, r8, r10
         push3   rdx, rsi, rdi
-        push3   rbp, r8, r9
-        push3   r10, r11, r12
+        push3   rax, rcx, rbx
+        push3   rbp, r11, r12
         push3   r13, r14, r15
 .endm
 
 .macro pop_registers
         pop3    r15, r14, r13
-        pop3    r12, r11, r10
-        pop3    r9, r8, rbp
+        pop3    r12, r11, rbp
+        pop3    rbx, rcx, rax
         pop3    rdi, rsi, rdx
-        pop3    rcx, rbx, rax
+        pop3    r10, r8, r9
 .endm

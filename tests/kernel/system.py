@@ -6,7 +6,8 @@ What the stubs and the processor would do is done here by writing frames.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.kernel.plain_memory import PlainMemory
@@ -94,12 +95,15 @@ class System:
         self.kernel.trap(BLOCK)
         return block.next
 
-    def inside(self) -> KernelTrap:
-        """Return what a function of the kernel works with, in a trap of who runs now."""
+    @contextmanager
+    def inside(self) -> Iterator[KernelTrap]:
+        """What a function of the kernel works with, in a trap of who runs now."""
         running = self.block.next
         made = KernelTrap(self.ram, BLOCK)
         made.caller = self.block.next = running
-        return made
+        yield made
+        if made.woken:
+            made.queue_woken(made.now)
 
     def syscall(self, rax: int, rdi: int = 0, rsi: int = 0, words: Sequence[int] = (), *,
                 r12: int = 0, now: int = 0) -> int:  # fmt: skip

@@ -190,7 +190,8 @@ def test_who_is_ready_and_loses_the_context_is_ready_no_longer(chain: Chain) -> 
 
 def test_a_context_that_ends_forgets_its_stack(chain: Chain) -> None:
     chain.run(chain.client, Trap.CALL, FAR)
-    donation.abandon(chain.system.inside(), chain.context.address)
+    with chain.system.inside() as trap:
+        donation.abandon(trap, chain.context.address)
     assert (chain.replies[1].sched_context, chain.context.reply) == (0, 0)
 
 

@@ -146,8 +146,8 @@ def test_who_has_a_context_is_lent_none(two: Two) -> None:
 
 
 def woken(system: System, address: int, badge: int) -> int:
-    trap = system.inside()
-    found = notification.broadcast(trap, address, badge)
+    with system.inside() as trap:
+        found = notification.broadcast(trap, address, badge)
     assert trap.cost == found
     return found
 
@@ -185,7 +185,8 @@ def test_a_broadcast_reaches_the_bound_thread(two: Two) -> None:
 
 
 def finalise(system: System, slot: Slot, *, final: bool) -> None:
-    FINALISERS[slot.type](system.inside(), slot, final)
+    with system.inside() as trap:
+        FINALISERS[slot.type](trap, slot, final)
 
 
 def test_the_end_of_a_notification_lets_go_of_thread_context_and_waiters(two: Two) -> None:

@@ -112,7 +112,8 @@ def test_the_end_of_a_reply_object_stops_the_caller(two: Two, final: bool) -> No
     system, server, client = two
     reply = served(system, server, client)
     slot = system.slot(server, Init.REPLY)
-    FINALISERS[Type.REPLY](system.inside(), slot, final)
+    with system.inside() as trap:
+        FINALISERS[Type.REPLY](trap, slot, final)
     expected = (
         (State.INACTIVE, 0, 0) if final else (State.BLOCKED_ON_REPLY, reply.address, client.address)
     )
