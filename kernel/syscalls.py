@@ -45,7 +45,7 @@ _ENDPOINT, _NOTIFICATION, _REPLY = map(int, IPC)
 _LEASE = int(Type.LEASE)
 _EXTRA, _LABEL = 3 << message.EXTRA_SHIFT, message.LABEL_SHIFT
 _LENGTH = (1 << message.LENGTH_BITS) - 1
-_READ, _RUNNING = int(Right.READ), int(abi.State.RUNNING)
+_READ, _RUNNING, _INVOKED = int(Right.READ), int(abi.State.RUNNING), Event.INVOKED
 
 _SEND, _CALL, _NB_SEND = Way(), Way(calling=True), Way(blocking=False)
 _THEN_RECEIVE = Way(blocking=False, answered=False)
@@ -122,9 +122,11 @@ def _named(trap: Trap, register: int) -> int | LookupFailure:
 
 def _send(trap: Trap, register: int, way: Way) -> bool:
     """Send the caller's message to what the register names; say whether that is done."""
-    slot = _named(trap, register)
+    words, caller = trap.words, trap.caller
+    address = words[(caller >> 3) + register]
+    slot = cnode.resolve(words, caller + CSPACE, address)
     if isinstance(slot, LookupFailure):
-        _not_found(trap, trap.words[(trap.caller >> 3) + register], slot, blocking=way.blocking)
+        _not_found(trap, address, slot, blocking=way.blocking)
         return False
     return _invoke(trap, slot, way)
 
@@ -177,10 +179,13 @@ def _perform(
     sent = Invocation(trap, slot, info, way, words, extras[:capabilities])
     whole = info & _LENGTH >= words and len(extras) >= capabilities
     prepared = decode(sent) if whole else TRUNCATED
-    outcome = prepared if isinstance(prepared, Refusal) else prepared()
+    outcome: Outcome
+    if isinstance(prepared, Refusal):
+        outcome, status = prepared, int(prepared.error)
+    else:
+        outcome, status = prepared(), 0
     if audited and outcome is not None:  # a method that is preempted is not done yet
-        status = int(outcome.error) if isinstance(outcome, Refusal) else 0
-        audit.note(trap, Event.INVOKED, target, label, sent.words, status)
+        audit.note(trap, _INVOKED, target, label, sent.words, status)
     return outcome
 
 

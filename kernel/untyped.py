@@ -50,7 +50,7 @@ _MADE = {
 }
 """What Retype makes, and its sizes."""
 
-_CNODE = int(Type.CNODE)
+_CNODE, _UNTYPED = int(Type.CNODE), Type.UNTYPED
 _OF_DEVICES = (Type.FRAME, Type.UNTYPED)
 _CLEAN = bytes(CHUNK)
 _DEVICE = 32
@@ -136,10 +136,8 @@ def start_over(ram: Ram, untyped: int) -> None:
         ram.words[at + 1] = ram.words[at + 3] = 0
 
 
-def _clear(trap: Trap, untyped: int, end: int) -> bool:
-    """Have zeros from the watermark to the offset ``end``; False: not in this trap."""
-    _, mark, base, clean = read_head(trap.ram.view, untyped)
-    at = max(mark, clean)
+def _clear(trap: Trap, untyped: int, base: int, at: int, end: int) -> bool:
+    """Have zeros from the offset ``at`` to ``end``; False: not in this trap."""
     while at < end:
         size = min(CHUNK, end - at)
         # Programs may have run code that was here.
@@ -173,8 +171,9 @@ def _decode_retype(invocation: Invocation) -> Action | Refusal:
     left = (1 << (head >> 16 & 0xFF)) - offset
     first = slots + (offset << SLOT_BITS)
     refusal = _window_refusal(trap.words, first, left, offset, count)
-    refusal = refusal or _room_refusal(trap.ram, invocation.place, kind, bits, count)
-    change = partial(_retype, trap, invocation.place, kind, bits, first, count)
+    untyped, size_bits = invocation.place, object_bits(kind, bits)
+    refusal = refusal or _room_refusal(trap.ram, untyped, kind, size_bits, count)
+    change = partial(_retype, trap, untyped, kind, bits, 1 << size_bits, first, count)
     return refusal or deletion.when_drained(trap, change)
 
 
@@ -194,14 +193,14 @@ def _window_refusal(
     return None
 
 
-def _room_refusal(ram: Ram, untyped: int, kind: Type, bits: int, count: int) -> Refusal | None:
+def _room_refusal(ram: Ram, untyped: int, kind: Type, size_bits: int, count: int) -> Refusal | None:
     """Return why the objects cannot be made of ``untyped``; None: they can."""
     head, mark, _, _ = read_head(ram.view, untyped)
     left = 1 << (head >> 16 & 0xFF)
     if mark and derivation.has_children(ram, untyped):
         left -= mark
     # Its end is aligned, so what is lost at the start is no object.
-    if left >> object_bits(kind, bits) < count:
+    if left >> size_bits < count:
         return Refusal(Error.NOT_ENOUGH_MEMORY, (left,))
     if head >> _DEVICE & 1 and kind not in _OF_DEVICES:
         return Refusal(Error.INVALID_ARGUMENT, (1,))
@@ -209,14 +208,15 @@ def _room_refusal(ram: Ram, untyped: int, kind: Type, bits: int, count: int) -> 
 
 
 def _retype(
-    trap: Trap, untyped: int, kind: Type, bits: int, first: int, count: int
+    trap: Trap, untyped: int, kind: Type, bits: int, size: int, first: int, count: int
 ) -> tuple[int, ...] | None:
-    ram, size = trap.ram, 1 << object_bits(kind, bits)
+    ram = trap.ram
     start_over(ram, untyped)
-    head, mark, base, _ = read_head(ram.view, untyped)
-    device, start = head >> _DEVICE & 1, _aligned(mark, size)
+    head, mark, base, clean = read_head(ram.view, untyped)
+    device, start = head >> _DEVICE & 1, -(-mark // size) * size
     end = start + size * count
-    if kind is not Type.UNTYPED and not device and not _clear(trap, untyped, end):
+    zeros = kind is not _UNTYPED and not device
+    if zeros and not _clear(trap, untyped, base, max(mark, clean), end):
         return preemption.finish(trap, False)
     ram.words[(untyped >> 3) + 1] = end
     made, address = _head(kind, bits, device), base + start
