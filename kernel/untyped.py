@@ -54,17 +54,12 @@ _CNODE, _UNTYPED = int(Type.CNODE), Type.UNTYPED
 _OF_DEVICES = (Type.FRAME, Type.UNTYPED)
 _CLEAN = bytes(CHUNK)
 _DEVICE = 32
-"""Bit of a slot's first word that says so."""
+"""Bit of the first word of a slot: the memory is a device's."""
 
 
 def object_bits(kind: Type, bits: int) -> int:
     """Return the size of an object, as a power of two; ``bits`` is what was asked for."""
     return bits + SLOT_BITS if kind is Type.CNODE else FIXED_BITS.get(kind, bits)
-
-
-def used(untyped: Slot) -> int:
-    """Return how many bytes are not free: none, once all that was made is gone."""
-    return untyped.badge if derivation.has_children(untyped.ram, untyped.address) else 0
 
 
 def room(untyped: Slot, size: int) -> int | None:
@@ -213,7 +208,7 @@ def _retype(
     ram = trap.ram
     start_over(ram, untyped)
     head, mark, base, clean = read_head(ram.view, untyped)
-    device, start = head >> _DEVICE & 1, -(-mark // size) * size
+    device, start = head >> _DEVICE & 1, _aligned(mark, size)
     end = start + size * count
     zeros = kind is not _UNTYPED and not device
     if zeros and not _clear(trap, untyped, base, max(mark, clean), end):
