@@ -28,7 +28,6 @@ from vectoros.kernel.process_layout import (
     INFO_PAGE,
     IPC_BUFFER,
     SCREEN,
-    STACK_GUARD,
     STACK_SIZE,
     STACK_TOP,
     Grant,
@@ -38,6 +37,7 @@ from vectoros.kernel.root import CONTROL_TYPES, ROOT_SIZE
 from vectoros.kernel.tcb import HANDLER, Tcb
 from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image import inspect, invariants, walks
+from vectoros.units import PAGE_SIZE
 
 
 def pages(system: System, thread: Tcb) -> dict[int, walks.Mapping]:
@@ -92,9 +92,9 @@ def test_tables_leave_it_to_the_page_what_is_allowed(system: System) -> None:
 
 def test_the_stack_has_a_guard_below_it_and_nothing_above(system: System) -> None:
     found = pages(system, system.running)
-    stack = range(STACK_TOP - STACK_SIZE, STACK_TOP, 4096)
+    stack = range(STACK_TOP - STACK_SIZE, STACK_TOP, PAGE_SIZE)
     assert all(found[page].access & _RIGHTS == vspace.READ_WRITE & _RIGHTS for page in stack)
-    assert STACK_GUARD not in found
+    assert stack.start - PAGE_SIZE not in found
     assert STACK_TOP not in found
 
 
