@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.kernel.system import System
+from tests.kernel.tree import descendants
 from vectoros.kernel import message, untyped
 from vectoros.kernel.abi import Trap
 from vectoros.kernel.methods import label
@@ -11,7 +12,6 @@ from vectoros.kernel.process_layout import Init
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import Tcb
 from vectoros.kernel.trap import Trap as Entry
-from vectoros.kernel_image import walks
 
 SPARE = 29
 """A slot that boot leaves empty, as FAR is (tests/kernel/system.py); 30 and 31 are, too."""
@@ -46,7 +46,7 @@ def make(system: System, owner: Tcb, kind: Type, number: int, *, bits: int = 0) 
 
 def _untypeds(system: System) -> list[Slot]:
     """Return the untypeds of RAM, the smallest first."""
-    tree = walks.descendants(system.ram, system.root.anchor)
+    tree = descendants(system.ram, system.root.anchor)
     held = [Slot(system.ram, address) for address, _ in tree]
     found = [slot for slot in held if slot.type == Type.UNTYPED and not slot.device]
     return sorted(found, key=lambda slot: slot.size)

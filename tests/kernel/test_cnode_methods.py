@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.hand import DEPTH, FREE, RADIX, TABLE, Hand
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation
 from vectoros.kernel.abi import State, Trap
 from vectoros.kernel.audit import Event
@@ -12,7 +13,7 @@ from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.methods import label
 from vectoros.kernel.objects import ALL_RIGHTS, Right, Type
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel_image import inspect, walks
+from vectoros.kernel_image import inspect
 
 TWO = ("Copy", "Mint", "Move", "Mutate")
 """Methods with a target and a source."""
@@ -30,7 +31,7 @@ def two(
 
 def children(hand: Hand, number: int) -> list[int]:
     assert hand.slot(number).type
-    return [slot for slot, _ in walks.descendants(hand.ram, hand.slot(number).address)]
+    return [slot for slot, _ in descendants(hand.ram, hand.slot(number).address)]
 
 
 def test_a_copy_has_the_rights_that_both_have_and_is_a_child(hand: Hand) -> None:
@@ -100,7 +101,7 @@ def test_move_takes_badge_children_and_mapping_along(hand: Hand) -> None:
     assert hand.cnode("Move", 3, RADIX, FREE, DEPTH, cnode=TABLE) == (0,)
     moved = hand.slot(3, TABLE)
     assert (moved.type, moved.badge, hand.slot(FREE).type) == (Type.ENDPOINT, 9, Type.NULL)
-    below = [slot for slot, _ in walks.descendants(hand.ram, moved.address)]
+    below = [slot for slot, _ in descendants(hand.ram, moved.address)]
     assert below == [hand.slot(FREE + 1).address]
     mapping = hand.slot(Init.IPC_BUFFER).mapping
     assert hand.cnode("Move", FREE, DEPTH, Init.IPC_BUFFER, DEPTH) == (0,)

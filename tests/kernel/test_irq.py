@@ -6,6 +6,7 @@ import pytest
 
 from tests.kernel.invoking import DEPTH, SPARE, copy, delete, invoke, revoke
 from tests.kernel.system import FAR, Spec, System, boot
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation
 from vectoros.kernel.abi import COST_INTERRUPT, COST_UNIT, State, Trap
 from vectoros.kernel.errors import Error, Lookup
@@ -17,7 +18,7 @@ from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.root import ROOT_SIZE
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import Tcb
-from vectoros.kernel_image import invariants, walks
+from vectoros.kernel_image import invariants
 
 Two = tuple[System, Tcb, Tcb]
 
@@ -157,9 +158,9 @@ def test_a_handler_is_refused_in_the_order_of_the_table(
 ) -> None:
     system, _, _ = two
     assert get(system, 4, FAR + 2) == (0,)
-    tree = list(walks.descendants(system.ram, system.root.anchor))
+    tree = list(descendants(system.ram, system.root.anchor))
     assert get(system, *arguments) == expected
-    assert list(walks.descendants(system.ram, system.root.anchor)) == tree
+    assert list(descendants(system.ram, system.root.anchor)) == tree
 
 
 def test_a_handler_without_its_arguments_is_truncated(two: Two) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kernel.system import FAR, System, pair, share
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation, message
 from vectoros.kernel.abi import COST_CAPABILITY, Fault, State, Trap
 from vectoros.kernel.errors import Error, Lookup
@@ -14,7 +15,7 @@ from vectoros.kernel.message import IPC_CAPABILITIES, IPC_RECEIVE_CNODE, info
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Init
 from vectoros.kernel.tcb import BUFFER, Tcb
-from vectoros.kernel_image import invariants, walks
+from vectoros.kernel_image import invariants
 
 Two = tuple[System, Tcb, Tcb]
 TARGET = FAR + 2
@@ -62,7 +63,7 @@ def test_a_capability_arrives_as_a_child_of_the_senders(ready: Two, trap: Trap) 
     assert (target.type, target.object, target.badge, target.rights) == (
         Type.NOTIFICATION, source.object, 9, source.rights,
     )  # fmt: skip
-    children = [slot for slot, _ in walks.descendants(system.ram, source.address)]
+    children = [slot for slot, _ in descendants(system.ram, source.address)]
     assert children == [target.address]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.hand import DEPTH, FREE, RADIX, TABLE, Hand
+from tests.kernel.tree import descendants
 from vectoros.kernel import policy, untyped, vspace
 from vectoros.kernel.abi import TCB_FPU
 from vectoros.kernel.audit import Event
@@ -14,7 +15,7 @@ from vectoros.kernel.methods import label
 from vectoros.kernel.objects import RIGHTS, Type
 from vectoros.kernel.process_layout import Init
 from vectoros.kernel.tcb import FPU_SIZE, POLICY, Tcb
-from vectoros.kernel_image import inspect, walks
+from vectoros.kernel_image import inspect
 
 SIZES = {
     Type.UNTYPED: (13, 13),
@@ -58,7 +59,7 @@ def test_objects_lie_one_after_another_and_are_children(hand: Hand, kind: Type) 
         assert (slot.type, slot.rights, slot.device) == (kind, RIGHTS.get(kind, 0), 0)
         assert slot.bits == (bits if bits else 0)
         assert (slot.badge, slot.mapping, slot.guard_size) == (0, 0, 0)
-    below = {slot for slot, depth in walks.descendants(hand.ram, source.address) if depth == 1}
+    below = {slot for slot, depth in descendants(hand.ram, source.address) if depth == 1}
     assert below == {slot.address for slot in slots}
     assert source.badge == 3 << size_bits
     words = hand.call(FREE, Type.UNTYPED, "Describe")
