@@ -93,7 +93,14 @@ def _an_empty_slot_in_the_tree(system: System) -> None:
     slot(system, threads(system)[0], Init.COM1).type = 0
 
 
-@mutant("no_mloop", "I1")
+@mutant("no_mloop", "I11: slot")
+def _a_tree_whose_end_leads_to_its_start(system: System) -> None:
+    words, opening = system.ram.words, system.root.anchor + derivation.OPEN
+    last = words[system.root.anchor + derivation.CLOSE >> 3]
+    words[(last >> 3) + 1], words[opening >> 3] = opening, last
+
+
+@mutant("valid_mdb", "I18: slot")
 def _crossed_parentheses(system: System) -> None:
     words = system.ram.words
     outer_slot = slot(system, threads(system)[0], Init.TCB)
