@@ -19,12 +19,13 @@ from vectoros.kernel.frame import FRAME_SYSCALL
 from vectoros.kernel.gate import OP_SIZE, OPS, PANIC_TEXT, GateBlock, Op, Operation, Reason
 from vectoros.kernel.kernel import Kernel
 from vectoros.kernel.memory import Ram
-from vectoros.kernel.objects import FIXED_BITS, RIGHTS, Type
+from vectoros.kernel.objects import FIXED_BITS, PAGE_BITS, RIGHTS, Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.root import Root
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import Tcb
 from vectoros.kernel.trap import Trap as KernelTrap
+from vectoros.kernel.vspace import HALF, Entry
 from vectoros.kernel_image import inspect
 
 MIB = 1 << 20
@@ -189,7 +190,7 @@ def memory_of(programs: Sequence[Spec], *, size: int = SIZE, command_line: bytes
               screen: tuple[int, ...] = SCREEN_MODE) -> bytearray:  # fmt: skip
     """Return RAM with a boot record for ``programs``, as stage 2 leaves it."""
     data = bytearray(size)
-    struct.pack_into("<256Q", data, KERNEL_PML4 + 0x800, *(0x3 | n << 12 for n in range(1, 257)))
+    fill_kernel_half(data)
     end = MODULE_BASE
     for index, spec in enumerate(programs):
         file = spec.file or elf()
@@ -212,9 +213,20 @@ def memory_of(programs: Sequence[Spec], *, size: int = SIZE, command_line: bytes
     return data
 
 
-def boot(programs: Sequence[Spec] = DEV, **options: object) -> System:
-    """Return a system that has served BOOT."""
-    system = System(memory_of(programs, **options))  # type: ignore[arg-type]
+def fill_kernel_half(data: bytearray) -> None:
+    """Let the kernel's PML4 have 256 tables in its upper half, which nobody follows here."""
+    half = (Entry.PRESENT | Entry.WRITE | table << PAGE_BITS for table in range(1, HALF + 1))
+    struct.pack_into(f"<{HALF}Q", data, KERNEL_PML4 + HALF * 8, *half)
+
+
+def boot(programs: Sequence[Spec] = DEV) -> System:
+    """Return a system that has served BOOT, with 16 MiB of RAM."""
+    return serve_boot(memory_of(programs))
+
+
+def serve_boot(data: bytearray) -> System:
+    """Return the system that the kernel makes of ``data`` when it serves BOOT."""
+    system = System(data)
     system.block.record, system.block.cr3 = BOOT_RECORD, KERNEL_PML4
     system.trap(Reason.BOOT, now=1_000_000)
     return system

@@ -18,8 +18,6 @@ SIZES = (12, 21, 30)
 BASE = 0x1234_4000_0000
 """Multiple of every size."""
 
-RIGHTS = Entry.WRITE | Entry.NO_EXECUTE
-
 
 @pytest.fixture
 def frame(rig: Rig) -> int:
@@ -108,7 +106,7 @@ def test_the_processor_forgets_only_what_it_can_have_remembered(rig: Rig, frame:
     assert (rig.forgotten(), rig.system.block.flags & Flag.RELOAD_CR3) == ([], 0)
 
 
-def test_after_eight_pages_the_processor_forgets_all(rig: Rig, frame: int) -> None:
+def test_after_eight_pages_the_processor_forgets_all(rig: Rig) -> None:
     trap = rig.delete(rig.new(Type.FRAME))
     for page in range(9):
         trap.invalidate(page << 12)

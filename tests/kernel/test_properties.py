@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.kernel.system import BLOCK, DEV, System, boot
+from tests.kernel.system import BLOCK, DEV, System, memory_of, serve_boot
 from vectoros.kernel.abi import Trap
 from vectoros.kernel.gate import Reason
 from vectoros.kernel.message import info
@@ -18,7 +18,7 @@ from vectoros.kernel.tcb import Tcb
 from vectoros.kernel_image import inspect, invariants
 
 SIZE = 4 << 20
-BOOTED = bytes(boot(DEV, size=SIZE).data)
+BOOTED = bytes(serve_boot(memory_of(DEV, size=SIZE)).data)
 
 ANY = st.integers(0, 2**64 - 1)
 SLOTS = st.one_of(st.sampled_from([*Init, *range(70), 128, 200, 255, 256]), ANY)
@@ -64,8 +64,7 @@ def make(system: System, words: Words) -> None:
 def masked(system: System, thread: Tcb) -> bytearray:
     """Return memory without what an error may change: results, accounts, the gate block."""
     data = bytearray(system.data)
-    given = ("r12", "vector")
-    for name in ("rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "consumed", *given):
+    for name in ("rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "r12", "vector", "consumed"):
         at = thread.address + Tcb.fields[name].offset
         data[at : at + 8] = bytes(8)
     data[thread.buffer : thread.buffer + 1024] = bytes(1024)

@@ -29,7 +29,6 @@ BOOT_TABLES = 0x2000
 BOOT_STACK = 0x7000
 PRESENT_WRITABLE, WRITE, PCD, ACCESSED, DIRTY, LARGE = 3, 1 << 1, 1 << 4, 1 << 5, 1 << 6, 1 << 7
 NX = 1 << 63
-E820_RAM = 1
 
 
 def kernel_with(path: Path, programs: str) -> Path:

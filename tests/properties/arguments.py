@@ -7,8 +7,8 @@ would nearly all die at the first check.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from tests.properties.lockstep import Lockstep, Words
 from tests.properties.oracle.capability import Cap, Slot
@@ -20,8 +20,14 @@ from vectoros.kernel.methods.row import Method
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import IPC_BUFFER, USER_LIMIT, Init
 
-Pick = Callable[[Sequence[Any]], Any]
-"""Picks one of several: a hypothesis strategy, or a random number generator."""
+T = TypeVar("T")
+
+
+class Pick(Protocol):
+    """Picks one of several: a hypothesis strategy, or a random number generator."""
+
+    def __call__(self, options: Sequence[T], /) -> T: ...
+
 
 ANY_WORD = (*range(21), 64, 65, 1 << 47, (1 << 64) - 1, 4095, 4096)
 """What takes the place of one argument."""
@@ -159,10 +165,11 @@ class Chooser:
             and (place.depth == 64 or kind is not Type.CNODE)
         ]
         met = [place.address for place in self.places if kind is Type.ENDPOINT and _busy(place)]
-        if met and self.pick((0, 1)):
-            return int(self.pick(met))
+        if met and bool(self.pick((0, 1))):
+            return self.pick(met)
+        own = self.pick((1, 1, 1, 0))
         mine = [address for address in found if address >= At.UNTYPED]
-        return int(self.pick((mine[-16:] if self.pick((1, 1, 1, 0)) else found[:16]) or [0]))
+        return self.pick((mine[-16:] if own else found[:16]) or [0])
 
     def cap(self, address: int) -> Cap | None:
         """Return what is at an address."""
@@ -177,7 +184,7 @@ class Chooser:
         ]
         if empty:
             found = found[:12] + found[-12:]
-        return tuple(self.pick(found or [(0, 64)]))
+        return self.pick(found or [(0, 64)])
 
     # -- methods
 

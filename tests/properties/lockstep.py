@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.kernel.system import BLOCK, System
 from tests.properties.abstraction import State, describe, read
@@ -275,7 +274,7 @@ def difference(got: State, expected: State) -> str:
     return "\n".join(lines[:20])
 
 
-def _text(value: Any) -> str:  # noqa: ANN401
+def _text(value: object) -> str:
     if isinstance(value, tuple) and len(value) < 80:
         return f"({', '.join(map(_text, value))})"
     return hex(value) if type(value) is int and value > 9 else str(value)
