@@ -113,6 +113,8 @@ class Place(NamedTuple):
     path: int
     depth: int
     slot: Slot
+    small: bool
+    """Whether its CNode is another than the 256 slots that the first process has."""
 
     @property
     def address(self) -> int:
@@ -122,7 +124,7 @@ class Place(NamedTuple):
     @property
     def mine(self) -> bool:
         """Whether it is in a small CNode, or in the part of a process's that is the scene's."""
-        return self.depth < 60 or self.path & 0xFF >= At.UNTYPED
+        return self.small or self.path & 0xFF >= At.UNTYPED
 
 
 def places(root: Cap | None, index: int = 0, depth: int = 0, level: int = 0) -> Iterator[Place]:
@@ -135,7 +137,7 @@ def places(root: Cap | None, index: int = 0, depth: int = 0, level: int = 0) -> 
         return
     base = (index << root.guard_size | root.badge) << node.radix
     for number, slot in enumerate(node.table):
-        yield Place(base | number, deeper, slot)
+        yield Place(base | number, deeper, slot, len(node.table) < 256)
         if slot.cap is not None:
             yield from places(slot.cap, base | number, deeper, level + 1)
 
@@ -159,7 +161,7 @@ class Chooser:
         """Return the address of a capability to one of ``kinds``; Type.NULL: of an empty slot."""
         kind = self.pick(kinds)
         found = [
-            place.address
+            place
             for place in self.places
             if (place.slot.cap.kind is kind if place.slot.cap else kind is Type.NULL)
             and (place.depth == 64 or kind is not Type.CNODE)
@@ -168,8 +170,9 @@ class Chooser:
         if met and bool(self.pick((0, 1))):
             return self.pick(met)
         own = self.pick((1, 1, 1, 0))
-        mine = [address for address in found if address >= At.UNTYPED]
-        return self.pick((mine[-16:] if own else found[:16]) or [0])
+        mine = [place.address for place in found if place.mine]
+        others = [place.address for place in found[:16]]
+        return self.pick((mine[-16:] if own else others) or [0])
 
     def cap(self, address: int) -> Cap | None:
         """Return what is at an address."""
@@ -193,7 +196,7 @@ class Chooser:
         slot = self._lender() if row.object is Type.LEASE else self.address(row.object)
         caps = {name: self.address(*KINDS[name]) for name in row.capabilities}
         for name, usual in USUAL.items():
-            if name in caps and self.pick((0, 1, 1)):
+            if name in caps and self.cap(usual) and self.pick((0, 1, 1)):
                 caps[name] = usual
         words = {name: int(self.pick(WORDS.get(name, ANY_WORD))) for name in row.arguments}
         self._places(row, slot, caps, words)
