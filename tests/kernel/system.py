@@ -22,8 +22,9 @@ from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import FIXED_BITS, PAGE_BITS, RIGHTS, Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.root import Root
+from vectoros.kernel.slot import SIZE as SLOT_SIZE
 from vectoros.kernel.slot import Slot
-from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.tcb import CSPACE, Tcb
 from vectoros.kernel.trap import Trap as KernelTrap
 from vectoros.kernel.vspace import HALF, Entry
 from vectoros.kernel_image import inspect
@@ -114,10 +115,12 @@ class System:
             self.ram.words[(thread.buffer + message.IPC_MESSAGE >> 3) + index] = word
         return self.trap(Reason.SYSCALL, now=now)
 
-    def call(self, slot: int, label: int, *words: int, trap: int = Trap.CALL) -> tuple[int, ...]:
+    def call(self, slot: int, label: int, *words: int, caps: Sequence[int] = (),
+             trap: int = Trap.CALL) -> tuple[int, ...]:  # fmt: skip
         """Invoke; return status and the message registers of the answer."""
         thread = self.running
-        self.syscall(trap, slot, message.info(label, len(words)), words)
+        info = message.info(label, len(words)) | self.attach(thread, *caps)
+        self.syscall(trap, slot, info, words)
         return (thread.rax, *self.words(thread))
 
     def words(self, thread: Tcb) -> tuple[int, ...]:
@@ -127,9 +130,15 @@ class System:
         at = thread.buffer + message.IPC_MESSAGE >> 3
         return (*first, *self.ram.words[at + 4 : at + length])[:length]
 
-    def give_capability(self, thread: Tcb, address: int) -> None:
-        """Put the address of a capability into the thread's IPC buffer."""
-        self.ram.words[thread.buffer + message.IPC_CAPABILITIES >> 3] = address
+    def attach(self, thread: Tcb, *addresses: int) -> int:
+        """Put addresses of capabilities into the thread's IPC buffer, if it has one.
+
+        Returns the bits of a message info that say how many they are.
+        """
+        at = thread.buffer + message.IPC_CAPABILITIES >> 3
+        for index, address in enumerate(addresses if thread.buffer else ()):
+            self.ram.words[at + index] = address
+        return len(addresses) << message.EXTRA_SHIFT
 
     @property
     def running(self) -> Tcb:
@@ -161,7 +170,7 @@ class System:
 
     def slot(self, thread: Tcb, number: int) -> Slot:
         """Return a slot of the thread's CNode."""
-        return Slot(self.ram, thread.slot(0x400).object + number * 64)
+        return Slot(self.ram, thread.slot(CSPACE).object + number * SLOT_SIZE)
 
     def make(self, thread: Tcb, kind: Type, number: int) -> int:
         """Make an object, unless there is one, with its capability in a slot of the thread's."""

@@ -35,7 +35,7 @@ from vectoros.kernel.process_layout import (
     Init,
 )
 from vectoros.kernel.root import CONTROL_TYPES, ROOT_SIZE
-from vectoros.kernel.tcb import HANDLER, Tcb
+from vectoros.kernel.tcb import CSPACE, HANDLER, Tcb
 from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image import inspect, invariants, walks
 from vectoros.units import PAGE_SIZE
@@ -139,7 +139,7 @@ def test_the_grants_are_the_capabilities_that_they_promise(system: System) -> No
     shell, ticker, victim = (Tcb(system.ram, t.tcb) for t in inspect.threads(system.root))
 
     def has(thread: Tcb) -> dict[int, Type]:
-        found = inspect.capabilities(system.root, thread.slot(0x400))
+        found = inspect.capabilities(system.root, thread.slot(CSPACE))
         return {number: cap.type for number, cap in found.items() if number < Init.MEMORY}
 
     own: dict[int, Type] = {

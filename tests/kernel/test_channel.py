@@ -14,7 +14,7 @@ from vectoros.kernel.objects import READ_WRITE, Right, Type
 from vectoros.kernel.process_layout import USER_LIMIT, Init
 from vectoros.kernel.ring import MAGIC, RING, Ring
 from vectoros.kernel.slot import Slot
-from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.tcb import VSPACE, Tcb
 from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image import invariants, walks
 
@@ -109,7 +109,7 @@ def test_a_method_without_its_arguments_is_truncated(
 
 def test_a_channel_maps_as_its_rights_say_and_never_executable(held: Three) -> None:
     system, server, slot = held
-    pml4 = server.slot(0x440).object
+    pml4 = server.slot(VSPACE).object
     for rights, writable in ((READ_WRITE, Entry.WRITE), (Right.READ, 0)):
         assert channel(system, "Map", VADDR, rights, caps=(Init.PML4,)) == (0,)
         (page,) = (p for p in walks.mappings(system.ram, pml4) if p.address == VADDR)
@@ -127,7 +127,7 @@ def test_a_capability_without_write_does_not_publish(held: Three) -> None:
     assert copy(system, SPARE, 31, Right.READ) == (0,)
     words = (VADDR, READ_WRITE)
     assert invoke(system, 31, Type.CHANNEL, "Map", *words, caps=(Init.PML4,)) == (0,)
-    pml4 = server.slot(0x440).object
+    pml4 = server.slot(VSPACE).object
     (page,) = (p for p in walks.mappings(system.ram, pml4) if p.address == VADDR)
     assert not page.access & Entry.WRITE
     assert slot.mapping == 0
@@ -172,7 +172,7 @@ def test_the_last_capability_takes_mapping_and_bell_along(held: Three) -> None:
     assert copy(system, SPARE, 31) == (0,)
     assert delete(system, SPARE) == (0,)
     assert system.root.bell(address) is not None
-    pml4 = server.slot(0x440).object
+    pml4 = server.slot(VSPACE).object
     assert VADDR not in [p.address for p in walks.mappings(system.ram, pml4)]
     assert delete(system, 31) == (0,)
     assert system.root.bell(address) is None

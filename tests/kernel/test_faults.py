@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.kernel.invoking import invoke
 from tests.kernel.system import System, boot
 from vectoros.kernel import derivation
 from vectoros.kernel.abi import TCB_FPU, Fault, State, Trap
@@ -12,6 +13,7 @@ from vectoros.kernel.errors import Error
 from vectoros.kernel.frame import USER_WRITES
 from vectoros.kernel.gate import Flag, Reason
 from vectoros.kernel.message import info
+from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import USER_LIMIT, Init
 from vectoros.kernel.reply import Reply
 from vectoros.kernel.sched_context import SchedContext
@@ -19,6 +21,7 @@ from vectoros.kernel.tcb import HANDLER, TIMEOUT, Tcb
 from vectoros.kernel_image import inspect
 
 Two = tuple[System, Tcb, Tcb]
+OTHER = Init.PROCESSES + 1
 
 
 def test_a_page_fault_is_a_message_and_the_thread_waits(two: Two) -> None:
@@ -54,7 +57,7 @@ def test_a_thread_does_again_what_it_faulted_on_when_it_resumes(two: Two) -> Non
     client.rip = 0x40_0100
     system.trap(Reason.EXCEPTION, vector=14, error=4, cr2=0)
     assert system.running.address == server.address
-    assert system.call(Init.PROCESSES + 1, 0x302) == (0,)
+    assert invoke(system, OTHER, Type.TCB, "Resume") == (0,)
     assert system.syscall(Trap.YIELD) == client.address
     assert client.rip == 0x40_0100
 
@@ -64,7 +67,7 @@ def test_a_fault_that_nobody_received_is_forgotten_by_a_resume(two: Two) -> None
     system.syscall(Trap.YIELD)
     client.rip = 0x40_0100
     system.trap(Reason.EXCEPTION, vector=14, error=4, cr2=0)
-    system.call(Init.PROCESSES + 1, 0x302)
+    invoke(system, OTHER, Type.TCB, "Resume")
     assert (client.state, client.fault_pending, client.rip) == (State.RUNNING, 0, 0x40_0100)
     system.syscall(Trap.NB_RECV, Init.ENDPOINT)
     assert system.running.rdi == 0
@@ -93,12 +96,10 @@ def test_the_other_processes_go_on_when_one_faults(system: System) -> None:
 
 
 def test_the_log_keeps_the_latest_records_and_counts_the_others(two: Two) -> None:
-    system, server, _ = two
+    system, _, _ = two
     log = AuditLog(system.ram, system.root.audit.object)
-    system.give_capability(server, Init.TCB)
     for number in range(CAPACITY + 5):
-        message = info(0x303, 1) | 1 << 7
-        system.syscall(Trap.CALL, Init.PROCESSES + 1, message, (number % 100,))
+        invoke(system, OTHER, Type.TCB, "SetPriority", number % 100, caps=(Init.TCB,))
     entries = inspect.audit(system.root)
     assert (len(entries), log.dropped) == (CAPACITY, 5)
     assert [entry.words[0] for entry in entries] == [n % 100 for n in range(5, CAPACITY + 5)]
@@ -265,7 +266,7 @@ def test_a_fault_is_forgotten_by_a_suspend_and_not_a_trap_to_make_again(
         system.syscall(Trap.YIELD)
         client.rip = 0x40_0002
         system.trap(Reason.EXCEPTION, vector=6)
-    assert system.call(Init.PROCESSES + 1, 0x301) == (0,)
+    assert invoke(system, OTHER, Type.TCB, "Suspend") == (0,)
     assert (client.state, client.fault_pending, client.rip) == (State.INACTIVE, 0, 0x40_0002)
     assert Reply(system.ram, system.slot(server, Init.REPLY).object).tcb == 0
 

@@ -56,8 +56,7 @@ def make(system: System, words: Words) -> None:
         system.trap(Reason.INTERRUPT, vector=0x28)
         return
     thread = system.running
-    if thread.buffer:
-        system.give_capability(thread, words.capability)
+    system.attach(thread, words.capability)
     system.syscall(words.rax, words.rdi, words.rsi, words.words, r12=words.r12)
 
 
@@ -95,7 +94,7 @@ def test_an_error_changes_nothing_but_the_registers_of_its_answer(
     if as_shell:
         system.syscall(Trap.WAIT, Init.NOTIFICATION)
     thread = system.running
-    system.give_capability(thread, words.capability)
+    system.attach(thread, words.capability)
     before = masked(system, thread)
     fault = thread.fault
     rip = thread.rip

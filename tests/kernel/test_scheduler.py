@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.kernel.invoking import invoke
 from tests.kernel.plain_memory import PlainMemory
 from tests.kernel.system import BLOCK, Spec, System, boot, pair
 from vectoros.kernel import queue
@@ -13,6 +14,7 @@ from vectoros.kernel.abi import COST_UNIT, State, Trap
 from vectoros.kernel.dispatch import PIT_HZ
 from vectoros.kernel.gate import Flag, Reason
 from vectoros.kernel.memory import Ram
+from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Init
 from vectoros.kernel.sched_context import SchedContext
 from vectoros.kernel.scheduler import DOMAINS, RELEASE, TIME_SLICE, Processor
@@ -187,7 +189,7 @@ def test_a_preempted_thread_is_the_first_of_its_priority_again(system: System) -
     ticker = system.running
     system.syscall(Trap.WAIT, Init.NOTIFICATION)
     shell = system.running
-    system.call(Init.PROCESSES + 2, 0x302)
+    invoke(system, Init.PROCESSES + 2, Type.TCB, "Resume")
     assert system.running.address == shell.address
     assert system.trap(Reason.INTERRUPT, vector=0x28) == ticker.address
     assert system.syscall(Trap.WAIT, Init.NOTIFICATION) == shell.address

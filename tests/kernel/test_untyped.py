@@ -14,7 +14,7 @@ from vectoros.kernel.frame import USER_CODE, USER_DATA, USER_FLAGS
 from vectoros.kernel.methods import label
 from vectoros.kernel.objects import RIGHTS, Type
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.tcb import FPU_SIZE, POLICY, Tcb
+from vectoros.kernel.tcb import CSPACE, FPU_SIZE, POLICY, Tcb
 from vectoros.kernel_image import inspect
 
 SIZES = {
@@ -214,7 +214,7 @@ def test_what_is_wrong_with_the_objects_is_said_exactly(hand: Hand) -> None:
 
 def test_what_is_wrong_with_the_slots_is_said_exactly(hand: Hand) -> None:
     child(hand, 12)
-    own = hand.thread.slot(0x400)
+    own = hand.thread.slot(CSPACE)
     slots = 1 << own.bits
 
     def make(offset: int, count: int = 1, **where: int) -> tuple[int, ...]:

@@ -8,8 +8,7 @@ from tests.kernel.system import System
 from vectoros.kernel import vspace
 from vectoros.kernel.process_layout import INFO_PAGE, Init
 from vectoros.kernel.sched_context import SchedContext
-from vectoros.kernel.slot import Slot
-from vectoros.kernel.tcb import CSPACE, Tcb
+from vectoros.kernel.tcb import Tcb
 from vectoros.kernel_image.invariants.facts import Facts
 
 Mutant = Callable[[System], None]
@@ -37,11 +36,6 @@ def _all(system: System) -> list[Tcb]:
     return Facts.collect(system.root).threads()
 
 
-def slot(system: System, thread: Tcb, number: int) -> Slot:
-    """Return a slot of the thread's CNode."""
-    return Slot(system.ram, thread.slot(CSPACE).object + number * 64)
-
-
 def context(system: System, thread: Tcb) -> SchedContext:
     """Return what the thread runs on."""
     return SchedContext(system.ram, thread.sched_context)
@@ -49,7 +43,7 @@ def context(system: System, thread: Tcb) -> SchedContext:
 
 def reply(system: System, thread: Tcb) -> int:
     """Return the Reply object of the thread's process."""
-    return slot(system, thread, Init.REPLY).object
+    return system.slot(thread, Init.REPLY).object
 
 
 def entry_of(system: System, thread: Tcb, address: int = INFO_PAGE) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.kernel.system import System
-from tests.properties.mutants import context, mutant, reply, slot, threads
+from tests.properties.mutants import context, mutant, reply, threads
 from vectoros.kernel import queue
 from vectoros.kernel.abi import State
 from vectoros.kernel.notification import Notification
@@ -14,7 +14,7 @@ from vectoros.kernel.tcb import Tcb
 
 
 def endpoint(system: System) -> int:
-    return slot(system, threads(system)[0], Init.ENDPOINT).object
+    return system.slot(threads(system)[0], Init.ENDPOINT).object
 
 
 def wait_at_the_endpoint(system: System, *waiting: tuple[Tcb, State]) -> None:

@@ -266,15 +266,10 @@ def _bounded(priority: int) -> Walk:
 def observed(secret: int) -> list[tuple[int, ...]]:
     """Return what a thread of domain 0 sees while another domain works on ``secret``."""
     both = scene(checking=False)
-    control = Init.DOMAIN
     system = both.system
 
     def call(name: str, *words: int, caps: tuple[int, ...] = ()) -> None:
-        row = Words(Trap.CALL, control, label(Type.DOMAIN, name), words, caps)
-        for register, value in row.registers.items():
-            setattr(system.running, register, value)
-        system.give_capability(system.running, caps[0] if caps else 0)
-        system.syscall(Trap.CALL, control, row.registers["rsi"], words)
+        system.call(Init.DOMAIN, label(Type.DOMAIN, name), *words, caps=caps)
 
     call("ScheduleConfigure", 0, 0, 1 << 24)
     call("ScheduleConfigure", 1, 1, 1 << 24)
