@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.kernel.plain_memory import difference
 from tests.kernel.system import BLOCK, DEV, System, memory_of, serve_boot
-from vectoros.kernel.abi import Trap
+from vectoros.kernel.abi import State, Trap
 from vectoros.kernel.gate import Reason
 from vectoros.kernel.message import info
 from vectoros.kernel.methods import METHODS
@@ -77,14 +78,6 @@ def masked(system: System, thread: Tcb) -> bytearray:
     return data
 
 
-def difference(one: bytearray, other: bytearray) -> str | None:
-    """Return where the first byte differs; a diff of all memory would take minutes."""
-    if one == other:
-        return None
-    at = next(index for index, pair in enumerate(zip(one, other, strict=True)) if len({*pair}) > 1)
-    return f"at {at:#x}: {one[at]:#x}, not {other[at]:#x}"
-
-
 @settings(max_examples=150)
 @given(TRAPS, st.booleans())
 def test_an_error_changes_nothing_but_the_registers_of_its_answer(
@@ -111,7 +104,8 @@ def test_no_traps_raise_an_exception_or_break_an_invariant(traps: list[Words]) -
     system = System(bytearray(BOOTED))
     for words in traps:
         make(system, words)
-        if not any(t.state == 1 for t in inspect.threads(system.root)) and not system.block.next:
+        running = (thread.state == State.RUNNING for thread in inspect.threads(system.root))
+        if not system.block.next and not any(running):
             break
     invariants.check(system.root)
 
