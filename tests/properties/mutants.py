@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.kernel.system import System
 from vectoros.kernel import vspace
+from vectoros.kernel.objects import PAGE_BITS
 from vectoros.kernel.process_layout import INFO_PAGE, Init
 from vectoros.kernel.sched_context import SchedContext
 from vectoros.kernel.tcb import Tcb
@@ -48,7 +49,4 @@ def reply(system: System, thread: Tcb) -> int:
 
 def entry_of(system: System, thread: Tcb, address: int = INFO_PAGE) -> int:
     """Return where the entry of the page at ``address`` is, in words."""
-    at = thread.space >> 3
-    for shift in (39, 30, 21):
-        at = (system.ram.words[at + (address >> shift & 511)] & vspace.ADDRESS) >> 3
-    return at + (address >> 12 & 511)
+    return vspace.find(system.ram, thread.space, address, PAGE_BITS)[0]
