@@ -14,7 +14,8 @@ from vectoros.kernel_image.invariants.facts import Facts
 
 Mutant = Callable[[System], None]
 MUTANTS: list[tuple[str, str, Mutant]] = []
-"""Invariant, how its complaint begins, and the change that it must reject."""
+"""Invariant, how its complaint begins, where ``*`` stands for any text, and the change that it
+must reject."""
 
 
 def mutant(invariant: str, message: str) -> Callable[[Mutant], Mutant]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.kernel.system import System
 from tests.properties.mutants import entry_of, mutant, threads
 from vectoros.kernel import derivation
-from vectoros.kernel.objects import Right, Type
+from vectoros.kernel.objects import LARGE_PAGE_BITS, PAGE_BITS, Right, Type
 from vectoros.kernel.process_layout import INFO_PAGE, STACK_TOP, Init
 from vectoros.kernel.root import ASID_POOLS
 from vectoros.kernel.slot import Slot
@@ -31,6 +31,29 @@ def _two_objects_in_one_place(system: System) -> None:
 @mutant("valid_cap", "I3: CNODE")
 def _a_guard_that_is_too_long(system: System) -> None:
     system.slot(threads(system)[1], Init.CNODE).guard_size = 60
+
+
+@mutant("valid_cap", "I3: CNODE * has a guard that is too long")
+def _a_guard_with_more_bits_than_it_has(system: System) -> None:
+    cnode = system.slot(threads(system)[1], Init.CNODE)
+    cnode.badge = 1 << cnode.guard_size
+
+
+@mutant("valid_cap", "I3: FRAME * has another size elsewhere")
+def _an_object_with_two_sizes(system: System) -> None:
+    frame = system.slot(threads(system)[0], Init.IPC_BUFFER)
+    copy = derivation.derive(
+        system.ram, frame.address, system.slot(threads(system)[0], SPARE).address
+    )
+    copy.bits = LARGE_PAGE_BITS
+
+
+@mutant("valid_cap", "I3: FRAME * has no size of a page")
+def _a_page_of_8_kib(system: System) -> None:
+    frame = system.slot(threads(system)[0], Init.IPC_BUFFER).object
+    for cap in Facts.collect(system.root).of[Type.FRAME]:
+        if cap.object == frame:
+            cap.bits = PAGE_BITS + 1
 
 
 @mutant("valid_cap", "I3: NOTIFICATION")
@@ -133,6 +156,18 @@ def _a_child_with_another_badge(system: System) -> None:
     second.badge = 6
 
 
+@mutant("descendants_inc", "I12: NOTIFICATION * is not in its parent UNTYPED")
+def _an_object_outside_the_untyped_that_it_came_from(system: System) -> None:
+    system.slot(threads(system)[0], Init.NOTIFICATION).object = 0x1000
+
+
+@mutant("descendants_inc", "I12: TCB * is a child of ENDPOINT")
+def _a_child_of_another_type(system: System) -> None:
+    shell = threads(system)[0]
+    source, place = system.slot(shell, Init.ENDPOINT), system.slot(shell, SPARE)
+    derivation.derive(system.ram, source.address, place.address).type = Type.TCB
+
+
 @mutant("valid_ioc", "I13: slot")
 def _a_capability_that_is_in_no_tree(system: System) -> None:
     shell = threads(system)[0]
@@ -149,6 +184,27 @@ def _a_second_capability_to_all_interrupts(system: System) -> None:
     shell = threads(system)[0]
     source = system.slot(shell, Init.IRQ_CONTROL).address
     derivation.derive(system.ram, source, system.slot(shell, SPARE).address)
+
+
+@mutant("irq_revocable", "I14: IRQ_CONTROL was derived")
+def _a_capability_to_all_interrupts_that_came_of_another(system: System) -> None:
+    shell = threads(system)[0]
+    control, place = system.slot(shell, Init.IRQ_CONTROL), system.slot(shell, SPARE)
+    place.copy_from(control)
+    derivation.remove(system.ram, control.address)
+    derivation.insert(system.ram, place.address, system.slot(shell, Init.ENDPOINT).address)
+
+
+@mutant("zombies_final", "I15: the list of zombies has a loop")
+def _a_list_of_zombies_without_end(system: System) -> None:
+    zombie = system.slot(threads(system)[2], Init.CNODE)
+    zombie.type, zombie.guard_size, zombie.mapping = Type.ZOMBIE, Type.CNODE, zombie.address
+    system.root.dying = zombie.address
+
+
+@mutant("zombies_final", "I15: 0x1000 is in the list of zombies, and no slot")
+def _a_list_of_zombies_that_leads_elsewhere(system: System) -> None:
+    system.root.dying = 0x1000
 
 
 @mutant("zombies_final", "I15: ")
@@ -169,6 +225,13 @@ def _a_thread_that_nobody_could_stop(system: System) -> None:
     system.root.processor.current = 0x1000
 
 
+@mutant("if_live_then_nonz_cap", "I16: * waits at")
+def _something_that_waits_and_is_no_thread(system: System) -> None:
+    at = system.slot(threads(system)[0], Init.ENDPOINT).object >> 3
+    nobody = system.ram.size - 0x1000  # where all is zero
+    system.ram.words[at], system.ram.words[at + 1] = nobody, nobody
+
+
 @mutant("if_unsafe_then_cap", "I17: ")
 def _a_capability_where_no_cnode_is(system: System) -> None:
     shell = threads(system)[0]
@@ -181,6 +244,11 @@ def _a_capability_where_no_cnode_is(system: System) -> None:
 @mutant("valid_mdb", "I18: node")
 def _a_broken_link(system: System) -> None:
     system.slot(threads(system)[0], Init.TCB).open_prev += 0x40
+
+
+@mutant("valid_mdb", "I18: node * leads out of RAM")
+def _a_link_that_leads_out_of_memory(system: System) -> None:
+    system.slot(threads(system)[0], Init.TCB).open_next = 1 << 40
 
 
 @mutant("is_final", "I19: ")
@@ -244,9 +312,19 @@ def _an_interrupt_without_a_handler(system: System) -> None:
     derivation.remove(system.ram, system.slot(threads(system)[0], Init.COM1_IRQ).address)
 
 
+@mutant("valid_irq_states", "I40: line 4 signals no notification")
+def _an_interrupt_that_goes_to_an_endpoint(system: System) -> None:
+    system.root.interrupt(4).type = Type.ENDPOINT
+
+
 @mutant("valid_irq_states", "I40: line 11")
 def _an_open_line_that_nobody_handles(system: System) -> None:
     system.root.irq_mask &= ~(1 << 11)
+
+
+@mutant("valid_ioports", "I41: ports 0x3f8 to 0x10 are no range")
+def _ports_that_end_before_they_begin(system: System) -> None:
+    system.slot(threads(system)[0], Init.COM1).badge = 0x10
 
 
 @mutant("valid_ioports", "I41: ports")
