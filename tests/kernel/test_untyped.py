@@ -223,15 +223,24 @@ def test_what_is_wrong_with_the_slots_is_said_exactly(hand: Hand) -> None:
 
     for answer, expected in (
         (make(0, index=TABLE, depth=65), (Error.RANGE_ERROR, 1, 64)),
-        (make(0, index=TABLE, depth=64, root=Init.TCB), (Error.FAILED_LOOKUP, 0, 1)),
+        (
+            make(0, index=TABLE, depth=64, root=Init.TCB),
+            (Error.FAILED_LOOKUP, 0, Lookup.INVALID_ROOT),
+        ),
         (
             make(0, index=TABLE, depth=8),
             (Error.FAILED_LOOKUP, 0, Lookup.GUARD_MISMATCH, 8, own.badge, own.guard_size),
         ),
-        (make(0, index=0, depth=3, root=TABLE), (Error.FAILED_LOOKUP, 0, 3, 3, RADIX)),
-        (make(0, index=99, depth=64), (Error.FAILED_LOOKUP, 0, 2, 64)),
-        (make(0, index=Init.TCB, depth=64), (Error.FAILED_LOOKUP, 0, 2, 64)),
-        (make(0, root=Init.TCB), (Error.FAILED_LOOKUP, 0, 2, 0)),
+        (
+            make(0, index=0, depth=3, root=TABLE),
+            (Error.FAILED_LOOKUP, 0, Lookup.DEPTH_MISMATCH, 3, RADIX),
+        ),
+        (make(0, index=99, depth=64), (Error.FAILED_LOOKUP, 0, Lookup.MISSING_CAPABILITY, 64)),
+        (
+            make(0, index=Init.TCB, depth=64),
+            (Error.FAILED_LOOKUP, 0, Lookup.MISSING_CAPABILITY, 64),
+        ),
+        (make(0, root=Init.TCB), (Error.FAILED_LOOKUP, 0, Lookup.MISSING_CAPABILITY, 0)),
         (make(16, root=TABLE), (Error.RANGE_ERROR, 0, 15)),
         (make(16, 0, root=TABLE), (Error.RANGE_ERROR, 0, 15)),
         (make(1 << 58, root=TABLE), (Error.RANGE_ERROR, 0, 15)),
