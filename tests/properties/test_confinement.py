@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -11,24 +12,28 @@ from tests.properties.abstraction import State, read
 from tests.properties.arguments import Chooser
 from tests.properties.lockstep import Abandoned, Words
 from tests.properties.scene import At, Scene, scene
-from tests.properties.slots import KIND, OBJECT, PARENT, slots
+from tests.properties.slots import KIND, OBJECT, PARENT, RIGHTS, slots
 from tests.properties.walk import TREE
+from vectoros.kernel import derivation
 from vectoros.kernel.abi import Trap
-from vectoros.kernel.objects import SLOT_BITS, Type
+from vectoros.kernel.objects import SLOT_BITS, Right, Type
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.tcb import CSPACE
+from vectoros.kernel.tcb import CSPACE, Tcb
+from vectoros.kernel_image import inspect
 
 RADIX, GUARD = 3, 61
 """Of the CNode that is the whole CSpace: an address is the number of a slot."""
 
-OWN, UNTYPED = 3, 4
-"""Slots of the capabilities to that CNode, and to memory; three more follow."""
+OWN, UNTYPED, SENDER, SIGNAL, FRAME = range(3, 8)
+"""Slots of the capabilities to that CNode, to memory, and to what belongs to others too."""
+
+GIVEN = {UNTYPED: At.SMALL, SENDER: At.SENDER, SIGNAL: At.SIGNAL, FRAME: At.FRAME}
 
 
 def confined(both: Scene) -> range:
     """Let the first thread run alone, in a CSpace of 8 slots; return its untyped's memory."""
     both.trap(Words(Trap.WAIT, At.NOTIFICATION))  # the third, which is above it
-    for index, source in enumerate((At.SMALL, At.SENDER, At.SIGNAL, At.FRAME), UNTYPED):
+    for index, source in GIVEN.items():
         words = (index, RADIX, source, 64, 15)
         both.must(At.A, Type.CNODE, "Copy", *words, caps=(Init.CNODE,))
     both.must(At.A, Type.CNODE, "Mint", OWN, RADIX, At.A, 64, 15, GUARD, caps=(Init.CNODE,))
@@ -50,7 +55,10 @@ class Prison:
         node = self.thread.slot(CSPACE).object
         self.slots = range(node, node + (1 << RADIX + SLOT_BITS))
         self.start = read(self.both.system)
-        self.given = {row[:2] for row in self.reached(self.start)}
+        self.given: dict[tuple[str, int], int] = defaultdict(int)
+        """Rights to each object that it has at first."""
+        for row in self.reached(self.start):
+            self.given[row[:2]] |= row[RIGHTS]
 
     def reached(self, state: State) -> list[tuple[Any, ...]]:
         """Return the capabilities that the thread has, or could make itself."""
@@ -62,8 +70,11 @@ class Prison:
     def check(self) -> None:
         """T3 and T4: nothing gained, and nothing else changed."""
         now = read(self.both.system)
-        made = {row[:2] for row in self.reached(now) if row[OBJECT] not in self.memory}
-        assert made <= self.given, f"gained {made - self.given}\n{self.both}"
+        for row in self.reached(now):
+            if row[OBJECT] not in self.memory:
+                assert row[:2] in self.given, f"gained {row}\n{self.both}"
+                more = row[RIGHTS] & ~self.given[row[:2]]
+                assert not more, f"gained rights {more:#x} to {row}\n{self.both}"
         for key, value in self.start.items():
             if key[0] == "slot" and key[1] not in self.slots and key[1] not in self.memory:
                 allowed = value[KIND] == "UNTYPED" and value[OBJECT] in self.memory
@@ -97,3 +108,28 @@ def test_t3_t4_who_has_little_gets_no_more_and_changes_nothing_else(seed: int) -
         if both.idle:
             prison = Prison()
     assert accepted > 10
+
+
+def test_a_capability_that_leaks_is_noticed() -> None:
+    prison = Prison()
+    found = slots(prison.start).items()
+    secret = next(at for at, row in found if row[:2] not in prison.given and row[KIND] == "TCB")
+    derivation.derive(prison.both.system.ram, secret, prison.slots.start)
+    with pytest.raises(AssertionError, match=r"gained \('TCB', "):
+        prison.check()
+
+
+def test_a_right_that_leaks_is_noticed() -> None:
+    prison = Prison()
+    prison.both.system.slot(prison.thread, SIGNAL).rights |= Right.READ
+    with pytest.raises(AssertionError, match=r"gained rights 0x2 to \('NOTIFICATION', "):
+        prison.check()
+
+
+def test_a_thread_that_is_changed_from_outside_is_noticed() -> None:
+    prison = Prison()
+    system = prison.both.system
+    other = next(t.tcb for t in inspect.threads(system.root) if t.tcb != prison.thread.address)
+    Tcb(system.ram, other).priority += 1
+    with pytest.raises(AssertionError, match=r"\('thread', .*, 'priority'\)"):
+        prison.check()
