@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from benchmarks.programs.kernel_lab import ENDPOINT, FREE, OTHER, Lab, Stopwatch
+from benchmarks.programs.kernel_lab import ENDPOINT, FREE, OTHER, Lab, Step, Stopwatch
 from vectoros.alloc import Memory
 from vectoros.bench import Row, ratio_row, row
 from vectoros.cpu.selftest import fast_engine_checks
 from vectoros.kernel.methods import label
-from vectoros.kernel.objects import Type
+from vectoros.kernel.objects import ALL_RIGHTS, READ_WRITE, Type
 from vectoros.kernel.process_layout import Init
 from vectoros.kernel.ring import MAGIC, RING
 from vectoros.kernel.tcb import Tcb
@@ -139,9 +139,6 @@ def _notification(lab: Lab, rounds: int, slice_: str) -> Answer:
     return {"": _per_pass(lab, rounds, slice_, [one, other], 1)}
 
 
-Step = tuple[int, int, tuple[int, ...], int]
-
-
 def _script(
     lab: Lab, rounds: int, slice_: str, thread: Tcb, steps: list[Step]
 ) -> dict[int, list[float]]:
@@ -154,8 +151,10 @@ def _script(
     total = _per_pass(lab, rounds, slice_, [thread], 1)
     watch = Stopwatch(lab)
     _per_pass(lab, rounds, slice_, [thread], 1)
+    if refused := lab.failures(thread):
+        raise RuntimeError(f"a Call of the script was refused: {refused:#x}")
     kernel = sum(map(sum, watch.times.values()))
-    passes = len(watch.times[steps[0][1]]) / sum(step[1] == steps[0][1] for step in steps)
+    passes = len(watch.times[steps[0].label]) / sum(step.label == steps[0].label for step in steps)
     way = max(0.0, median(total) - kernel / passes) / len(steps)
     return {key: [own + way for own in times] for key, times in watch.times.items()}
 
@@ -166,7 +165,10 @@ def _map(lab: Lab, rounds: int, slice_: str) -> Answer:
     lab.map(thread, lab.make(thread, FREE + 9, Type.FRAME, 12), PAGES)  # with the tables there
     lab.buffer(thread, Init.PML4)
     mapping, unmapping = label(Type.FRAME, "Map"), label(Type.FRAME, "Unmap")
-    steps = [(FREE + 8, mapping, (PAGES + PAGE_SIZE, 3, 0), 1), (FREE + 8, unmapping, (), 0)]
+    steps = [
+        Step(FREE + 8, mapping, (PAGES + PAGE_SIZE, READ_WRITE, 0), 1),
+        Step(FREE + 8, unmapping, (), 0),
+    ]
     times = _script(lab, rounds, slice_, thread, steps)
     return {"map": times[mapping], "unmap": times[unmapping]}
 
@@ -177,9 +179,9 @@ def _retype(lab: Lab, rounds: int, slice_: str) -> Answer:
     lab.buffer(thread, Init.CNODE)
     retyping, deleting = label(Type.UNTYPED, "Retype"), label(Type.CNODE, "Delete")
     target = FREE + 9
-    steps: list[Step] = [
-        (FREE + 8, retyping, (Type.FRAME, 12, 0, 0, target, 1), 1),
-        (Init.CNODE, deleting, (target, 64), 0),
+    steps = [
+        Step(FREE + 8, retyping, (Type.FRAME, 12, 0, 0, target, 1), 1),
+        Step(Init.CNODE, deleting, (target, 64), 0),
     ]
     times = _script(lab, rounds, slice_, thread, steps)
     return {"retype": times[retyping], "delete": times[deleting]}
@@ -192,9 +194,11 @@ def _revoke(lab: Lab, rounds: int, slice_: str) -> Answer:
     lab.buffer(thread, Init.CNODE)
     copying, revoking = label(Type.CNODE, "Copy"), label(Type.CNODE, "Revoke")
     copies = [
-        (Init.CNODE, copying, (source + 1 + n, 64, source, 64, 15), 1) for n in range(DESCENDANTS)
+        Step(Init.CNODE, copying, (source + 1 + n, 64, source, 64, ALL_RIGHTS), 1)
+        for n in range(DESCENDANTS)
     ]
-    times = _script(lab, rounds, slice_, thread, [*copies, (Init.CNODE, revoking, (source, 64), 0)])
+    steps = [*copies, Step(Init.CNODE, revoking, (source, 64), 0)]
+    times = _script(lab, rounds, slice_, thread, steps)
     passes = len(times[copying]) / DESCENDANTS
     each = sum(times[revoking]) / passes / DESCENDANTS
     return {"copy": times[copying], "revoke.descendant": [each]}

@@ -15,7 +15,8 @@
 #   BOOT_RECORD  0x5000  what the kernel is told (kernel/boot_record.py)
 #   stack        below 0x7c00
 #   BOUNCE      0x10000  sectors on their way to where they belong
-#   KERNEL_TABLES 0x20000  the kernel's page tables (kernel_space.S)
+#   KERNEL_TABLES
+#               0x20000  the kernel's page tables (kernel_space.S)
 #   and what the directory's entries say, from 1 MiB on
 #
 # Source: Intel SDM Vol. 3A, "Initializing IA-32e Mode": the order PAE, then
@@ -24,7 +25,6 @@
 .set PML4,       0x2000
 .set PDPT,       0x3000
 .set PD,         0x4000
-.set KERNEL_TABLES, 0x20000
 .set TABLE_FLAGS, PTE_P | PTE_W
 .set BOOT_CODE32, 0x08
 .set BOOT_DATA,   0x10

@@ -28,8 +28,7 @@ would be no address, and SYSRET would fault in ring 0."""
 STACK_TOP = USER_TOP
 
 STACK_SIZE = 64 << 10
-STACK_GUARD = STACK_TOP - STACK_SIZE - 4096
-"""A page that is never mapped, so that an overflow faults."""
+"""The page below the stack is never mapped, so that an overflow faults."""
 
 
 class Grant(IntFlag):

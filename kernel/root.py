@@ -31,7 +31,6 @@ IRQ_LINES = 16
 """Inputs of the two interrupt controllers."""
 
 MAX_ASID_POOLS = 8
-MAX_BELLS = 64
 MAX_DOMAIN_ENTRIES = 16
 
 CONTROL_TYPES = (

@@ -62,6 +62,12 @@ def object_bits(kind: Type, bits: int) -> int:
     return bits + SLOT_BITS if kind is Type.CNODE else FIXED_BITS.get(kind, bits)
 
 
+def used(ram: Ram, untyped: int) -> int:
+    """Return how many bytes are not free: none, once all that was made is gone."""
+    mark: int = ram.words[(untyped >> 3) + 1]
+    return mark if mark and derivation.has_children(ram, untyped) else 0
+
+
 def room(untyped: Slot, size: int) -> int | None:
     """Return where the next object of ``size`` would lie, or None if it does not fit."""
     start = _aligned(untyped.badge, size)
@@ -127,7 +133,7 @@ _INHERITS = {Type.TCB: _inherit_thread, Type.POLICY: policy.initial_mask}
 def start_over(ram: Ram, untyped: int) -> None:
     """Forget what was made of ``untyped`` if all of it is gone, and no zombie has slots there."""
     at = untyped >> 3
-    if ram.words[at + 1] and not derivation.has_children(ram, untyped):
+    if ram.words[at + 1] and not used(ram, untyped):
         ram.words[at + 1] = ram.words[at + 3] = 0
 
 
@@ -190,10 +196,8 @@ def _window_refusal(
 
 def _room_refusal(ram: Ram, untyped: int, kind: Type, size_bits: int, count: int) -> Refusal | None:
     """Return why the objects cannot be made of ``untyped``; None: they can."""
-    head, mark, _, _ = read_head(ram.view, untyped)
-    left = 1 << (head >> 16 & 0xFF)
-    if mark and derivation.has_children(ram, untyped):
-        left -= mark
+    head = ram.words[untyped >> 3]
+    left = (1 << (head >> 16 & 0xFF)) - used(ram, untyped)
     # Its end is aligned, so what is lost at the start is no object.
     if left >> size_bits < count:
         return Refusal(Error.NOT_ENOUGH_MEMORY, (left,))

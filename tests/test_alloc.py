@@ -38,7 +38,8 @@ def test_a_page_to_and_fro_is_the_same_page() -> None:
 @pytest.mark.parametrize("size", [1, PAGE + 1, 3 * PAGE, 64 * KIB, 2 * MIB, 300 * MIB, GIB])
 def test_a_block_is_aligned_to_the_power_of_two_above_its_size(size: int) -> None:
     memory = Memory(*ONE)
-    memory.page() if size < GIB else None
+    if size < GIB:
+        memory.page()
     block = max(PAGE, 1 << (size - 1).bit_length())
     address = memory.block(size)
     assert address % block == 0

@@ -88,7 +88,7 @@ def test_the_pages_own_tests_pass(changed: Path) -> None:
 def test_they_fail_on_the_mistake_that_the_page_proposes(changed: Path) -> None:
     path = changed / "kernel" / "untyped.py"
     right = path.read_text(encoding="utf-8")
-    path.write_text(right.replace("-(-used(untyped) >> bits)", "used(untyped) >> bits"), "utf-8")
+    path.write_text(right.replace("-(-taken >> bits)", "taken >> bits"), "utf-8")
     try:
         assert path.read_text(encoding="utf-8") != right
         words = ("-q", "-p", "no:cacheprovider", "tests/kernel/test_room.py")

@@ -7,11 +7,13 @@ populated machine is gone back to before each measurement.
 
 from __future__ import annotations
 
+import struct
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from vectoros.api import Machine
 from vectoros.boot.native import KernelMemory
@@ -28,13 +30,13 @@ from vectoros.kernel.kernel import Kernel
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process import Process, Program
-from vectoros.kernel.process_layout import Init
+from vectoros.kernel.process_layout import IPC_BUFFER, Init
 from vectoros.kernel.root import Root
 from vectoros.kernel.sched_context import SchedContext
-from vectoros.kernel.slot import Slot
+from vectoros.kernel.slot import SIZE, Slot
 from vectoros.kernel.supply import Supply
-from vectoros.kernel.tcb import CSPACE, Tcb
-from vectoros.kernel.vspace import walk
+from vectoros.kernel.tcb import CSPACE, VSPACE, Tcb
+from vectoros.units import PAGE_SIZE
 
 _ROOT = Path(__file__).parents[2]
 _PROGRAMS = Path(__file__).parent
@@ -49,9 +51,30 @@ ENDPOINT, OTHER = 28, 29
 FREE = 200
 """First of the slots that no process uses for itself."""
 
+SECOND_STACK, SCRIPT = 0x4000, 0xF000
+"""How far below the top of a process's stack that of a second thread is, and a script."""
+
 PRIORITY = 100
 MEMORY = "256M"
 _POOL_FULL = 500
+
+
+class Step(NamedTuple):
+    """A Call of a script."""
+
+    slot: int
+    label: int
+    words: tuple[int, ...]
+    """Six at most."""
+    capabilities: int
+    """How many; the thread's IPC buffer has their addresses (:meth:`Lab.buffer`)."""
+
+    @property
+    def row(self) -> bytes:
+        """The step as the loop reads it."""
+        info = message.info(self.label, len(self.words))
+        info |= self.capabilities << message.EXTRA_SHIFT
+        return struct.pack("<8Q", self.slot, info, *(*self.words, *(0,) * 6)[:6])
 
 
 class _Supply(Supply):
@@ -71,7 +94,7 @@ class Lab:
             image = Path(folder, "kernel.img")
             manifest = _manifest(Path(folder))
             image.write_bytes(build(manifest))
-            self._counter = _passes(manifest)
+            self._symbols = _symbols(manifest)
             self.machine = Machine.from_image(image, engine=engine, memory=MEMORY)
         self.machine.run(until=r"ring 3", for_="2s")
         self.machine.run(for_="100us")
@@ -104,7 +127,7 @@ class Lab:
 
     def slot(self, thread: Tcb, number: int) -> Slot:
         """Return a slot of the thread's CNode."""
-        return Slot(self.ram, thread.slot(CSPACE).object + number * 64)
+        return Slot(self.ram, thread.slot(CSPACE).object + number * SIZE)
 
     def make(self, thread: Tcb, number: int, kind: Type, bits: int = 0) -> Slot:
         """Make an object with its capability in a slot of the thread's CNode."""
@@ -127,7 +150,7 @@ class Lab:
         self._assigned += 1
         self.root.first_pool.copy_from(self._pool)
         made = Process(self.root, self._supply, self.program, FREE)
-        self.root.first_pool.clear(64)
+        self.root.first_pool.clear(SIZE)
         made.load()
         made.set_up_thread()
         self._processes[made.tcb.address] = made
@@ -137,10 +160,10 @@ class Lab:
         """Make a thread in the process of ``beside``: its CNode and address space."""
         place = self.slot(beside, FREE).address
         tcb = Tcb(self.ram, self._supply.make(Type.TCB, place, "a thread"))
-        context = self._supply.make(Type.SCHED_CONTEXT, place + 64, "its time")
-        data = bytes(self.ram.view[beside.address : beside.address + 0x400])
-        self.ram.view[tcb.address : tcb.address + 0x400] = data
-        for offset in (0x400, 0x440):
+        context = self._supply.make(Type.SCHED_CONTEXT, place + SIZE, "its time")
+        data = bytes(self.ram.view[beside.address : beside.address + CSPACE])
+        self.ram.view[tcb.address : tcb.address + CSPACE] = data
+        for offset in (CSPACE, VSPACE):
             derivation.derive(self.ram, beside.address + offset, tcb.address + offset)
         tcb.bound = tcb.reply = 0
         tcb.sched_context = context
@@ -148,7 +171,7 @@ class Lab:
         own = SchedContext(self.ram, beside.sched_context)
         view.configure(own.budget, own.period, own.refill_max, 0)
         view.tcb = tcb.address
-        tcb.rsp = beside.rsp - 0x4000
+        tcb.rsp = beside.rsp - SECOND_STACK
         return self._prepare(tcb, loop, passive, registers)
 
     def _prepare(self, tcb: Tcb, loop: str, passive: bool, registers: dict[str, int]) -> Tcb:
@@ -177,30 +200,36 @@ class Lab:
 
     def passes(self, thread: Tcb) -> int:
         """How often the thread has been through its loop."""
-        found = walk(self.ram, thread.space, self._counter)
-        physical = (found[0] & 0xFFFFFFFFFF000) if found else 0
-        return self.ram.words[physical + self._counter % 4096 >> 3]
+        return self._counter(thread, "passes")
+
+    def failures(self, thread: Tcb) -> int:
+        """The statuses of all Calls of its script, taken together; 0: none was refused."""
+        return self._counter(thread, "failures")
+
+    def _counter(self, thread: Tcb, name: str) -> int:
+        return self.ram.words[self._physical(thread, self._symbols[name]) >> 3]
+
+    def _physical(self, thread: Tcb, address: int) -> int:
+        """Return where in RAM is what the thread has at ``address``, in a page of 4 KiB."""
+        found = vspace.walk(self.ram, thread.space, address)
+        if found is None:
+            raise ValueError(f"{thread.name} has nothing at {address:#x}")
+        return found[0] & vspace.ADDRESS | address % PAGE_SIZE
 
     def buffer(self, thread: Tcb, *capabilities: int) -> None:
         """Put the addresses of capabilities into the thread's IPC buffer."""
         at = thread.buffer + message.IPC_CAPABILITIES >> 3
-        self.ram.words[at : at + len(capabilities)] = memoryview(
-            b"".join(address.to_bytes(8, "little") for address in capabilities)
-        ).cast("Q")
+        for index, address in enumerate(capabilities):
+            self.ram.words[at + index] = address
 
-    def script(self, thread: Tcb, steps: list[tuple[int, int, tuple[int, ...], int]]) -> None:
-        """Let ``thread``, at the loop ``script``, make Calls: slot, label, words, capabilities."""
-        rows = b"".join(
-            word.to_bytes(8, "little")
-            for slot, label, words, extra in steps
-            for word in (slot, label << 12 | extra << 7 | len(words), *(*words, *(0,) * 6)[:6])
-        )
-        for offset in range(0, len(rows), 4096):
-            page = walk(self.ram, thread.space, thread.rsp - 0xF000 + offset)
-            physical = (page[0] & 0xFFFFFFFFFF000) if page else 0
-            self.ram.write(physical, rows[offset : offset + 4096])
-        thread.rbx, thread.rcx = thread.rsp - 0xF000, len(steps)
-        thread.rbp = thread.buffer_address or 0x7FFF_FFFD_2000
+    def script(self, thread: Tcb, steps: Sequence[Step]) -> None:
+        """Let ``thread``, at the loop ``script``, make Calls."""
+        rows = b"".join(step.row for step in steps)
+        thread.rbx, thread.rcx = thread.rsp - SCRIPT, len(steps)
+        for offset in range(0, len(rows), PAGE_SIZE):
+            physical = self._physical(thread, thread.rbx + offset)
+            self.ram.write(physical, rows[offset : offset + PAGE_SIZE])
+        thread.rbp = IPC_BUFFER
 
     def _next_pool(self) -> None:
         place = self.slot(self.idle, FREE - 1)
@@ -250,8 +279,8 @@ def _manifest(folder: Path) -> Path:
     return path
 
 
-def _passes(manifest: Path) -> int:
-    """Return where the loops count."""
+def _symbols(manifest: Path) -> Mapping[str, int]:
+    """Return the labels of the loops, and of where they count."""
     plan = load(manifest)
     bench = next(program for program in plan.programs if program.name == "bench")
-    return assemble(plan, bench, constants(plan)).symbols["passes"]
+    return assemble(plan, bench, constants(plan)).symbols

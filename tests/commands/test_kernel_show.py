@@ -13,10 +13,12 @@ import pytest
 
 from tests.kernel.system import boot
 from vectoros import Machine, cli
+from vectoros.kernel import vspace
 from vectoros.kernel.audit import AuditLog
-from vectoros.kernel.objects import Type
+from vectoros.kernel.objects import PAGE_BITS, Type
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image import inspect
 
 DEV_IMG = Path(__file__).parents[2] / "images" / "dev.img"
@@ -112,13 +114,10 @@ def test_address_spaces_show_that_no_page_is_writable_and_executable(
 
 def test_a_page_that_is_both_is_marked(ram: Path, capsys: pytest.CaptureFixture[str]) -> None:
     system = boot()
-    pml4 = inspect.objects(system.root, Type.PML4)[0]
-    table = pml4
-    for _ in range(3):
-        words = system.ram.words[table >> 3 : (table >> 3) + 256].tolist()
-        table = next(word for word in words if word & 1) & 0xF_FFFF_F000
-    first = next(at for at in range(table >> 3, (table >> 3) + 512) if system.ram.words[at] & 1)
-    system.ram.words[first] = (system.ram.words[first] | 2) & ~(1 << 63)
+    space = system.running.space
+    first = next(inspect.pages(system.root, space))
+    at, _ = vspace.find(system.ram, space, first.address, PAGE_BITS)
+    system.ram.words[at] = (system.ram.words[at] | Entry.WRITE) & ~Entry.NO_EXECUTE
     ram.write_bytes(system.data)
     spaces = printed(capsys, ram, "--spaces")
     assert "  rwx!  1 of 4 KiB\n" in spaces

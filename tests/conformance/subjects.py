@@ -25,9 +25,6 @@ ORIGIN = 0x10000
 END = 0x60000
 """Where the page tables of lib/layout.S begin: no image may reach so far."""
 
-SEGMENT_END = ORIGIN + 0x10000
-"""16-bit code must lie below."""
-
 _CASE = "case."
 
 

@@ -16,8 +16,8 @@ from vectoros.kernel.gate import Reason
 from vectoros.kernel.methods import label
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.slot import Slot
-from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.slot import SIZE, Slot
+from vectoros.kernel.tcb import CSPACE, Tcb
 
 FREE = 40
 TABLE = 39
@@ -56,8 +56,8 @@ class Hand:
 
     def slot(self, number: int, cnode: int | None = None) -> Slot:
         """Return a slot of the thread's CNode, or of the one that is in a slot of it."""
-        table = self.thread.slot(0x400) if cnode is None else self.slot(cnode)
-        return Slot(self.ram, table.object + number * 64)
+        table = self.thread.slot(CSPACE) if cnode is None else self.slot(cnode)
+        return Slot(self.ram, table.object + number * SIZE)
 
     def tcb(self, number: int) -> Tcb:
         """Return the thread that a capability is to."""
@@ -67,10 +67,7 @@ class Hand:
               caps: tuple[int, ...] = ()) -> None:  # fmt: skip
         """Make the trap once."""
         self._take_turn()
-        buffer = self.thread.buffer + message.IPC_CAPABILITIES >> 3
-        for index, address in enumerate(caps):
-            self.ram.words[buffer + index] = address
-        info = message.info(label(kind, name), len(words)) | len(caps) << message.EXTRA_SHIFT
+        info = message.info(label(kind, name), len(words)) | self.system.attach(self.thread, *caps)
         self.thread.rip = _IP
         self.traps = 1
         self.system.syscall(Trap.CALL, capability, info, words)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.kernel.system import BLOCK, PAIR, System, boot
-from vectoros.kernel import deletion, derivation, message, methods, vspace
-from vectoros.kernel.abi import Trap
+from tests.kernel.system import PAIR, System, boot
+from vectoros.kernel import deletion, derivation, methods, vspace
 from vectoros.kernel.gate import Op
 from vectoros.kernel.objects import READ_WRITE, Type
 from vectoros.kernel.process_layout import Init
@@ -81,12 +80,9 @@ class Rig:
         """Invoke; return the status and the message registers."""
         slot = self.slot(number)
         label = methods.label(kind or Type(slot.type), name)
-        start = self.thread.buffer + message.IPC_CAPABILITIES >> 3
-        for index, address in enumerate(capabilities):
-            self.ram.words[start + index] = address
-        info = message.info(label, len(words)) | len(capabilities) << message.EXTRA_SHIFT
-        assert self.system.syscall(Trap.CALL, number, info, words) == self.thread.address
-        return (self.thread.rax, *self.system.words(self.thread))
+        answer = self.system.call(number, label, *words, caps=capabilities)
+        assert self.system.running.address == self.thread.address
+        return answer
 
     def map(self, number: int, vaddr: int, rights: int = RW, attributes: int = 0,
             space: int = Init.PML4) -> tuple[int, ...]:  # fmt: skip
@@ -108,8 +104,7 @@ class Rig:
 
     def delete(self, number: int) -> KernelTrap:
         """Delete a capability to what holds no others; return the trap it was done in."""
-        trap = KernelTrap(self.ram, BLOCK)
-        self.system.block.next = self.thread.address
+        trap = self.system.inside()
         deletion.empty(trap, self.slot(number).address)
         return trap
 

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def difference(one: bytearray, other: bytearray) -> str | None:
+    """Return where the first byte differs; a diff of all memory would take minutes."""
+    if one == other:
+        return None
+    at = next(index for index, pair in enumerate(zip(one, other, strict=True)) if len({*pair}) > 1)
+    return f"at {at:#x}: {one[at]:#x}, not {other[at]:#x}"
+
+
 class PlainMemory:
     """Memory that is only bytes."""
 

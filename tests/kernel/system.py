@@ -20,12 +20,14 @@ from vectoros.kernel.frame import FRAME_SYSCALL
 from vectoros.kernel.gate import OP_SIZE, OPS, PANIC_TEXT, GateBlock, Op, Operation, Reason
 from vectoros.kernel.kernel import Kernel
 from vectoros.kernel.memory import Ram
-from vectoros.kernel.objects import FIXED_BITS, RIGHTS, Type
+from vectoros.kernel.objects import FIXED_BITS, PAGE_BITS, RIGHTS, Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.root import Root
+from vectoros.kernel.slot import SIZE as SLOT_SIZE
 from vectoros.kernel.slot import Slot
-from vectoros.kernel.tcb import Tcb
+from vectoros.kernel.tcb import CSPACE, Tcb
 from vectoros.kernel.trap import Trap as KernelTrap
+from vectoros.kernel.vspace import HALF, Entry
 from vectoros.kernel_image import inspect
 
 MIB = 1 << 20
@@ -95,15 +97,20 @@ class System:
         self.kernel.trap(BLOCK)
         return block.next
 
-    @contextmanager
-    def inside(self) -> Iterator[KernelTrap]:
-        """What a function of the kernel works with, in a trap of who runs now."""
+    def inside(self) -> KernelTrap:
+        """Return what a function of the kernel works with, in a trap of who runs now."""
         running = self.block.next
         made = KernelTrap(self.ram, BLOCK)
         made.caller = self.block.next = running
-        yield made
-        if made.woken:
-            made.queue_woken(made.now)
+        return made
+
+    @contextmanager
+    def waking(self) -> Iterator[KernelTrap]:
+        """The same for a function that may wake a thread, which is ready when the trap ends."""
+        trap = self.inside()
+        yield trap
+        if trap.woken:
+            trap.queue_woken(trap.now)
 
     def syscall(self, rax: int, rdi: int = 0, rsi: int = 0, words: Sequence[int] = (), *,
                 r12: int = 0, now: int = 0) -> int:  # fmt: skip
@@ -117,10 +124,12 @@ class System:
             self.ram.words[(thread.buffer + message.IPC_MESSAGE >> 3) + index] = word
         return self.trap(Reason.SYSCALL, now=now)
 
-    def call(self, slot: int, label: int, *words: int, trap: int = Trap.CALL) -> tuple[int, ...]:
+    def call(self, slot: int, label: int, *words: int, caps: Sequence[int] = (),
+             trap: int = Trap.CALL) -> tuple[int, ...]:  # fmt: skip
         """Invoke; return status and the message registers of the answer."""
         thread = self.running
-        self.syscall(trap, slot, message.info(label, len(words)), words)
+        info = message.info(label, len(words)) | self.attach(thread, *caps)
+        self.syscall(trap, slot, info, words)
         return (thread.rax, *self.words(thread))
 
     def words(self, thread: Tcb) -> tuple[int, ...]:
@@ -130,9 +139,15 @@ class System:
         at = thread.buffer + message.IPC_MESSAGE >> 3
         return (*first, *self.ram.words[at + 4 : at + length])[:length]
 
-    def give_capability(self, thread: Tcb, address: int) -> None:
-        """Put the address of a capability into the thread's IPC buffer."""
-        self.ram.words[thread.buffer + message.IPC_CAPABILITIES >> 3] = address
+    def attach(self, thread: Tcb, *addresses: int) -> int:
+        """Put addresses of capabilities into the thread's IPC buffer, if it has one.
+
+        Returns the bits of a message info that say how many they are.
+        """
+        at = thread.buffer + message.IPC_CAPABILITIES >> 3
+        for index, address in enumerate(addresses if thread.buffer else ()):
+            self.ram.words[at + index] = address
+        return len(addresses) << message.EXTRA_SHIFT
 
     @property
     def running(self) -> Tcb:
@@ -164,7 +179,7 @@ class System:
 
     def slot(self, thread: Tcb, number: int) -> Slot:
         """Return a slot of the thread's CNode."""
-        return Slot(self.ram, thread.slot(0x400).object + number * 64)
+        return Slot(self.ram, thread.slot(CSPACE).object + number * SLOT_SIZE)
 
     def make(self, thread: Tcb, kind: Type, number: int) -> int:
         """Make an object, unless there is one, with its capability in a slot of the thread's."""
@@ -193,7 +208,7 @@ def memory_of(programs: Sequence[Spec], *, size: int = SIZE, command_line: bytes
               screen: tuple[int, ...] = SCREEN_MODE) -> bytearray:  # fmt: skip
     """Return RAM with a boot record for ``programs``, as stage 2 leaves it."""
     data = bytearray(size)
-    struct.pack_into("<256Q", data, KERNEL_PML4 + 0x800, *(0x3 | n << 12 for n in range(1, 257)))
+    fill_kernel_half(data)
     end = MODULE_BASE
     for index, spec in enumerate(programs):
         file = spec.file or elf()
@@ -216,9 +231,20 @@ def memory_of(programs: Sequence[Spec], *, size: int = SIZE, command_line: bytes
     return data
 
 
-def boot(programs: Sequence[Spec] = DEV, **options: object) -> System:
-    """Return a system that has served BOOT."""
-    system = System(memory_of(programs, **options))  # type: ignore[arg-type]
+def fill_kernel_half(data: bytearray) -> None:
+    """Let the kernel's PML4 have 256 tables in its upper half, which nobody follows here."""
+    half = (Entry.PRESENT | Entry.WRITE | table << PAGE_BITS for table in range(1, HALF + 1))
+    struct.pack_into(f"<{HALF}Q", data, KERNEL_PML4 + HALF * 8, *half)
+
+
+def boot(programs: Sequence[Spec] = DEV) -> System:
+    """Return a system that has served BOOT, with 16 MiB of RAM."""
+    return serve_boot(memory_of(programs))
+
+
+def serve_boot(data: bytearray) -> System:
+    """Return the system that the kernel makes of ``data`` when it serves BOOT."""
+    system = System(data)
     system.block.record, system.block.cr3 = BOOT_RECORD, KERNEL_PML4
     system.trap(Reason.BOOT, now=1_000_000)
     return system

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.kernel.hand import DEPTH, FREE, Hand
-from tests.kernel.invoking import entry, make
+from tests.kernel.invoking import make
 from tests.kernel.system import FAR, System, pair, share
 from vectoros.kernel import message, policy, vspace
 from vectoros.kernel.abi import Trap
@@ -25,7 +25,7 @@ from vectoros.kernel.methods import METHODS, label
 from vectoros.kernel.objects import ALL_RIGHTS, Right, Type
 from vectoros.kernel.policy import KINDS, Policy
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.slot import Slot
+from vectoros.kernel.slot import SIZE, Slot
 from vectoros.kernel.tcb import POLICY, SLOTS, Tcb
 from vectoros.kernel.views import MASK
 from vectoros.kernel_image import inspect, invariants, walks
@@ -50,7 +50,7 @@ def start() -> System:
         bits = 12 if kind in (Type.CHANNEL, Type.FRAME) else 0
         slot = make(system, server, kind, number, bits=bits)
         if kind is Type.POLICY:
-            policy.initial_mask(entry(system), slot.object)
+            policy.initial_mask(system.inside(), slot.object)
         share(system, server, number, client, number, rights=rights)
     system.syscall(Trap.RECV, Init.ENDPOINT)
     assert system.running.address == client.address
@@ -74,7 +74,7 @@ def authority(system: System, thread: Tcb, cnode: int) -> Authority:
     rights: dict[tuple[int, int], int] = defaultdict(int)
     badges: set[tuple[int, int, int]] = set()
     pages: dict[int, int] = defaultdict(int)
-    places = [cnode + n * 64 for n in range(256)] + [thread.address + at for at in SLOTS]
+    places = [cnode + n * SIZE for n in range(256)] + [thread.address + at for at in SLOTS]
     for slot in (Slot(system.ram, place) for place in places):
         if slot.type:
             rights[slot.type, slot.object] |= slot.rights
@@ -175,10 +175,8 @@ def test_no_authority_comes_of_asking(made: Requests) -> None:
     for trap, target, number, words, caps in made:
         if not system.block.next or system.running.address != client.address:
             break  # it waits, or has stopped itself
-        for index, address in enumerate(caps if client.buffer else []):
-            system.ram.words[(client.buffer + message.IPC_CAPABILITIES >> 3) + index] = address
         given_words = words if client.buffer else words[:4]
-        info = message.info(number, len(given_words)) | len(caps) << 7
+        info = message.info(number, len(given_words)) | system.attach(client, *caps)
         system.syscall(trap, target, info, given_words)
         assert_within(authority(system, client, cnode), before)
         assert_rights_shrink(system)

@@ -11,12 +11,13 @@ from tests.kernel.system import (
     DEV,
     KERNEL_PML4,
     RODATA,
+    SIZE,
     TEXT,
     Spec,
     System,
-    boot,
     elf,
     memory_of,
+    serve_boot,
 )
 from vectoros.kernel import vspace
 from vectoros.kernel.abi import State
@@ -28,16 +29,16 @@ from vectoros.kernel.process_layout import (
     INFO_PAGE,
     IPC_BUFFER,
     SCREEN,
-    STACK_GUARD,
     STACK_SIZE,
     STACK_TOP,
     Grant,
     Init,
 )
 from vectoros.kernel.root import CONTROL_TYPES, ROOT_SIZE
-from vectoros.kernel.tcb import HANDLER, Tcb
+from vectoros.kernel.tcb import CSPACE, HANDLER, Tcb
 from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image import inspect, invariants, walks
+from vectoros.units import PAGE_SIZE
 
 
 def pages(system: System, thread: Tcb) -> dict[int, walks.Mapping]:
@@ -92,9 +93,9 @@ def test_tables_leave_it_to_the_page_what_is_allowed(system: System) -> None:
 
 def test_the_stack_has_a_guard_below_it_and_nothing_above(system: System) -> None:
     found = pages(system, system.running)
-    stack = range(STACK_TOP - STACK_SIZE, STACK_TOP, 4096)
+    stack = range(STACK_TOP - STACK_SIZE, STACK_TOP, PAGE_SIZE)
     assert all(found[page].access & _RIGHTS == vspace.READ_WRITE & _RIGHTS for page in stack)
-    assert STACK_GUARD not in found
+    assert stack.start - PAGE_SIZE not in found
     assert STACK_TOP not in found
 
 
@@ -127,7 +128,9 @@ def test_the_screen_is_mapped_for_everybody_who_may_and_nobody_else(system: Syst
 
 
 def test_a_framebuffer_at_an_odd_place_is_mapped_in_small_pages() -> None:
-    system = boot([Spec(grants=Grant.SCREEN)], screen=(0xE000_1000, 64, 64, 256, 32))
+    system = serve_boot(
+        memory_of([Spec(grants=Grant.SCREEN)], screen=(0xE000_1000, 64, 64, 256, 32))
+    )
     assert pages(system, system.running)[SCREEN].size == 4096
     invariants.check(system.root)
 
@@ -136,7 +139,7 @@ def test_the_grants_are_the_capabilities_that_they_promise(system: System) -> No
     shell, ticker, victim = (Tcb(system.ram, t.tcb) for t in inspect.threads(system.root))
 
     def has(thread: Tcb) -> dict[int, Type]:
-        found = inspect.capabilities(system.root, thread.slot(0x400))
+        found = inspect.capabilities(system.root, thread.slot(CSPACE))
         return {number: cap.type for number, cap in found.items() if number < Init.MEMORY}
 
     own: dict[int, Type] = {
@@ -201,24 +204,22 @@ def test_every_space_has_the_kernels_half(system: System) -> None:
 
 
 def test_recovery_starts_the_first_program_alone() -> None:
-    system = boot(DEV, command_line=b"quiet recovery")
+    system = serve_boot(memory_of(DEV, command_line=b"quiet recovery"))
     assert [thread.name for thread in inspect.threads(system.root)] == ["shell"]
     invariants.check(system.root)
 
 
 def test_a_word_that_contains_recovery_is_not_it() -> None:
-    assert boot(DEV, command_line=b"norecovery").root.process_count == 3
+    system = serve_boot(memory_of(DEV, command_line=b"norecovery"))
+    assert system.root.process_count == 3
 
 
 def test_what_memory_held_before_is_not_in_new_objects() -> None:
     data = memory_of(DEV)
-    dirty = System(bytearray(data))
-    first = BootRecord(dirty.ram, BOOT_RECORD).kernel_end
-    dirty.data[first:] = b"\xa5" * (len(data) - first)
-    clean = System(data)
-    for system in (clean, dirty):
-        system.block.record, system.block.cr3 = BOOT_RECORD, KERNEL_PML4
-        system.trap(Reason.BOOT)
+    used = bytearray(data)
+    first = BootRecord(System(used).ram, BOOT_RECORD).kernel_end
+    used[first:] = b"\xa5" * (len(data) - first)
+    clean, dirty = serve_boot(data), serve_boot(used)
     for cap in inspect.tree(clean.root):
         if cap.type in (Type.FRAME, Type.TCB, Type.PT) and cap.object < len(data):
             page = slice(cap.object, cap.object + 2048)
@@ -226,20 +227,18 @@ def test_what_memory_held_before_is_not_in_new_objects() -> None:
 
 
 @pytest.mark.parametrize(
-    ("programs", "options", "text"),
+    ("programs", "size", "text"),
     [
-        ([], {}, "the image has no program to start"),
-        ([Spec(file=b"hello")], {}, "program shell: is not an ELF file"),
-        ([Spec(file=elf()[:200])], {}, "program shell: is cut short"),
-        ([Spec(priority=256)], {}, "program shell: priority 256 is above 255"),
-        ([Spec(f"p{n}") for n in range(32)], {"size": 4 << 20}, "not enough memory: no 0x"),
-        ([Spec()], {"size": 0x20_4000}, "not enough memory: the kernel ends at 0x"),
+        ([], SIZE, "the image has no program to start"),
+        ([Spec(file=b"hello")], SIZE, "program shell: is not an ELF file"),
+        ([Spec(file=elf()[:200])], SIZE, "program shell: is cut short"),
+        ([Spec(priority=256)], SIZE, "program shell: priority 256 is above 255"),
+        ([Spec(f"p{n}") for n in range(32)], 4 << 20, "not enough memory: no 0x"),
+        ([Spec()], 0x20_4000, "not enough memory: the kernel ends at 0x"),
     ],
 )
-def test_what_cannot_be_started_is_said(
-    programs: list[Spec], options: dict[str, int], text: str
-) -> None:
-    system = boot(programs, **options)
+def test_what_cannot_be_started_is_said(programs: list[Spec], size: int, text: str) -> None:
+    system = serve_boot(memory_of(programs, size=size))
     assert Flag(system.block.flags) == Flag.PANIC
     assert system.block.next == 0
     assert system.panic.startswith(text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernel.system import FAR, Spec, System, boot, share
+from tests.kernel.system import FAR, Spec, System, memory_of, serve_boot, share
 from vectoros.kernel.abi import State, Trap
 from vectoros.kernel.message import LABEL_SHIFT, info
 from vectoros.kernel.objects import Type
@@ -66,7 +66,8 @@ class Post:
 
 def post() -> System:
     """Four threads, of which two have a higher priority, with two endpoints."""
-    system = boot([Spec("a"), Spec("b"), Spec("c", 110), Spec("d", 110)], size=4 << 20)
+    programs = [Spec("a"), Spec("b"), Spec("c", 110), Spec("d", 110)]
+    system = serve_boot(memory_of(programs, size=4 << 20))
     first, *others = threads_of(system)
     for number in (FAR, FAR + 1):
         system.make(first, Type.ENDPOINT, number)

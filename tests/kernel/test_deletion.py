@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.kernel.hand import DEPTH, FREE, TABLE, Hand
 from tests.kernel.system import System
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation, preemption
 from vectoros.kernel.abi import State, Trap
 from vectoros.kernel.errors import Error
@@ -19,7 +20,7 @@ from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Init
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import CSPACE, HANDLER, Tcb
-from vectoros.kernel_image import inspect, invariants, walks
+from vectoros.kernel_image import inspect, invariants
 
 
 def cnode(hand: Hand, number: int, radix: int = 2) -> int:
@@ -36,7 +37,7 @@ def into(hand: Hand, source: int, table: int, index: int, *, radix: int = 2) -> 
 
 def below(hand: Hand, number: int) -> set[int]:
     """Return the types of what comes of the capability in a slot."""
-    slots = walks.descendants(hand.ram, hand.slot(number).address)
+    slots = descendants(hand.ram, hand.slot(number).address)
     return {Slot(hand.ram, slot).type for slot, _ in slots}
 
 
@@ -172,7 +173,7 @@ def test_what_is_being_deleted_is_neither_copied_nor_moved(
 @pytest.mark.parametrize("name", ["Delete", "Revoke"])
 def test_others_run_while_thousands_of_slots_are_emptied(hand: Hand, name: str) -> None:
     system, server = hand.system, hand.thread
-    client = next(t for t in system.processes(server, 2) if t.address != server.address)
+    _, client = system.processes(server, 2)
     cnode(hand, FREE, 12)
     if name == "Revoke":
         assert hand.cnode("Move", FREE + 1, DEPTH, hand.memory, DEPTH) == (0,)

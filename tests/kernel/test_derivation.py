@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.kernel.plain_memory import PlainMemory
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import Type
 from vectoros.kernel.slot import Slot
-from vectoros.kernel_image import walks
 
 ANCHOR = 0x1000
 SLOTS = [0x2000 + 64 * n for n in range(10)]
@@ -79,7 +79,7 @@ class Deriving(RuleBasedStateMachine):
     @invariant()
     def every_slot_has_the_descendants_that_it_should(self) -> None:
         for slot in (ANCHOR, *self.used()):
-            assert list(walks.descendants(self.ram, slot)) == self.below(slot)
+            assert list(descendants(self.ram, slot)) == self.below(slot)
             assert derivation.has_children(self.ram, slot) == bool(self.children[slot])
             if self.children[slot]:
                 assert next(derivation.children(self.ram, slot)) == self.children[slot][0]

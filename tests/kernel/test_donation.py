@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kernel.invoking import invoke
 from tests.kernel.system import FAR, Spec, boot, share
 from vectoros.kernel import derivation, donation
 from vectoros.kernel.abi import State, Trap
@@ -114,7 +115,7 @@ def test_a_caller_that_is_suspended_in_the_middle_leaves_the_others_linked(chain
     chain.run(chain.client, Trap.CALL, FAR)
     chain.run(chain.middle, Trap.CALL, FAR)
     share(system, chain.middle, Init.REPLY, chain.server, SECOND)
-    system.call(Init.PROCESSES + 2, 0x301)
+    invoke(system, Init.PROCESSES + 2, Type.TCB, "Suspend")
     assert chain.client.state == State.INACTIVE
     assert chain.has_it(chain.server)
     assert chain.stack == [chain.replies[0].address]
@@ -190,7 +191,7 @@ def test_who_is_ready_and_loses_the_context_is_ready_no_longer(chain: Chain) -> 
 
 def test_a_context_that_ends_forgets_its_stack(chain: Chain) -> None:
     chain.run(chain.client, Trap.CALL, FAR)
-    with chain.system.inside() as trap:
+    with chain.system.waking() as trap:
         donation.abandon(trap, chain.context.address)
     assert (chain.replies[1].sched_context, chain.context.reply) == (0, 0)
 

@@ -149,7 +149,7 @@ def test_the_end_of_an_endpoint_lets_senders_make_their_trap_again(two: Two, tra
     client.rip = 0x40_0002
     send(system, 1, trap=trap)
     slot = system.slot(server, Init.ENDPOINT)
-    with system.inside() as within:
+    with system.waking() as within:
         waiting.restart_all(within, slot.object)
     assert (client.state, client.rip, client.rax) == (State.RUNNING, 0x40_0000, trap)
     assert inspect.waiting(system.root) == {}
@@ -160,7 +160,7 @@ def test_the_end_of_an_endpoint_lets_receivers_make_their_trap_again(two: Two) -
     server.rip = 0x40_0002
     system.syscall(Trap.RECV, Init.ENDPOINT, r12=Init.REPLY)
     slot = system.slot(server, Init.ENDPOINT)
-    with system.inside() as trap:
+    with system.waking() as trap:
         FINALISERS[Type.ENDPOINT](trap, slot, False)
         assert server.state == State.BLOCKED_ON_RECEIVE
         FINALISERS[Type.ENDPOINT](trap, slot, True)
@@ -171,7 +171,7 @@ def test_who_has_faulted_stops_when_the_endpoint_ends(two: Two) -> None:
     system, server, client = two
     system.syscall(Trap.YIELD)
     system.trap(Reason.EXCEPTION, vector=6)
-    with system.inside() as trap:
+    with system.waking() as trap:
         waiting.restart_all(trap, system.slot(server, Init.ENDPOINT).object)
     assert (client.state, client.fault_pending) == (State.INACTIVE, 0)
 
@@ -184,7 +184,7 @@ def test_sends_with_a_badge_can_be_cancelled(
 ) -> None:
     system, server, client = two
     waiting_senders(system, server, client, badge)
-    with system.inside() as trap:
+    with system.waking() as trap:
         endpoint.cancel_badged(trap, system.slot(server, Init.ENDPOINT).object, cancelled)
     assert (client.state, client.rip) == (
         (State.RUNNING, 0x40_0000) if gone else (State.BLOCKED_ON_SEND, 0x40_0002)

@@ -7,21 +7,18 @@ what that kernel did. tests/kernel/test_authority.py tries at random what is tri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.kernel.hand import DEPTH, FREE, Hand
-from tests.kernel.invoking import entry
 from tests.kernel.plain_memory import PlainMemory
 from tests.kernel.system import FAR, System, pair
 from vectoros.kernel import deletion, policy
 from vectoros.kernel.abi import State, Trap
 from vectoros.kernel.audit import Event
 from vectoros.kernel.errors import Error
-from vectoros.kernel.message import info
+from vectoros.kernel.message import UNWRAPPED_SHIFT, info
 from vectoros.kernel.methods import label
 from vectoros.kernel.objects import Right, Type
 from vectoros.kernel.policy import Policy
@@ -29,20 +26,13 @@ from vectoros.kernel.process_layout import Init
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import HANDLER, POLICY, SLOTS, Tcb
 from vectoros.kernel.views import MASK
-from vectoros.kernel_image import inspect, invariants
+from vectoros.kernel_image import inspect
 
 ILLEGAL = (Error.ILLEGAL_OPERATION,)
 A, B, C, D, E = range(FREE, FREE + 5)
 LINE = 3
-UNWRAPPED = 7 << 9
+UNWRAPPED = 7 << UNWRAPPED_SHIFT
 """Bits of a message info: which capabilities were unwrapped to their badges."""
-
-
-@pytest.fixture
-def hand() -> Iterator[Hand]:
-    made = Hand()
-    yield made
-    invariants.check(made.system.root)
 
 
 def listening() -> tuple[System, Tcb, Tcb]:
@@ -208,7 +198,7 @@ def test_v10_a_long_operation_has_its_authority_to_the_end(hand: Hand, how: str)
     hand.start(A, Type.UNTYPED, "Retype", *words, caps=(Init.CNODE,))
     assert hand.again
     if how == "deleted":
-        assert deletion.delete(entry(hand.system), hand.slot(A).address)
+        assert deletion.delete(hand.system.inside(), hand.slot(A).address)
         expected: tuple[int, ...] = (Error.INVALID_CAPABILITY, 0)
     else:
         hand.system.ram.words[(hand.slot(B).object >> 3) + Type.UNTYPED] = 0
@@ -262,7 +252,7 @@ def test_a_policy_of_ones_own_memory_is_no_way_out(hand: Hand) -> None:
     child = hand.tcb(D)
     assert (child.slot(POLICY).type, child.restricted) == (0, 1)
     assert set_policy(hand, D, E) == set_policy(hand, D, A) == ILLEGAL
-    trap = entry(hand.system)
+    trap = hand.system.inside()
     trap.caller = child.address
     assert not any(policy.allows(trap, number) for number in (*Trap, label(Type.TCB, "Resume")))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from tests.kernel.invoking import invoke
 from tests.kernel.system import System, boot
 from vectoros.kernel import derivation
 from vectoros.kernel.abi import TCB_FPU, Fault, State, Trap
 from vectoros.kernel.audit import CAPACITY, AuditLog, Event
 from vectoros.kernel.errors import Error
+from vectoros.kernel.frame import SIZE as FRAME_SIZE
 from vectoros.kernel.frame import USER_WRITES
 from vectoros.kernel.gate import Flag, Reason
 from vectoros.kernel.message import info
+from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import USER_LIMIT, Init
 from vectoros.kernel.reply import Reply
 from vectoros.kernel.sched_context import SchedContext
@@ -19,6 +22,7 @@ from vectoros.kernel.tcb import HANDLER, TIMEOUT, Tcb
 from vectoros.kernel_image import inspect
 
 Two = tuple[System, Tcb, Tcb]
+OTHER = Init.PROCESSES + 1
 
 
 def test_a_page_fault_is_a_message_and_the_thread_waits(two: Two) -> None:
@@ -54,7 +58,7 @@ def test_a_thread_does_again_what_it_faulted_on_when_it_resumes(two: Two) -> Non
     client.rip = 0x40_0100
     system.trap(Reason.EXCEPTION, vector=14, error=4, cr2=0)
     assert system.running.address == server.address
-    assert system.call(Init.PROCESSES + 1, 0x302) == (0,)
+    assert invoke(system, OTHER, Type.TCB, "Resume") == (0,)
     assert system.syscall(Trap.YIELD) == client.address
     assert client.rip == 0x40_0100
 
@@ -64,7 +68,7 @@ def test_a_fault_that_nobody_received_is_forgotten_by_a_resume(two: Two) -> None
     system.syscall(Trap.YIELD)
     client.rip = 0x40_0100
     system.trap(Reason.EXCEPTION, vector=14, error=4, cr2=0)
-    system.call(Init.PROCESSES + 1, 0x302)
+    invoke(system, OTHER, Type.TCB, "Resume")
     assert (client.state, client.fault_pending, client.rip) == (State.RUNNING, 0, 0x40_0100)
     system.syscall(Trap.NB_RECV, Init.ENDPOINT)
     assert system.running.rdi == 0
@@ -93,12 +97,10 @@ def test_the_other_processes_go_on_when_one_faults(system: System) -> None:
 
 
 def test_the_log_keeps_the_latest_records_and_counts_the_others(two: Two) -> None:
-    system, server, _ = two
+    system, _, _ = two
     log = AuditLog(system.ram, system.root.audit.object)
-    system.give_capability(server, Init.TCB)
     for number in range(CAPACITY + 5):
-        message = info(0x303, 1) | 1 << 7
-        system.syscall(Trap.CALL, Init.PROCESSES + 1, message, (number % 100,))
+        invoke(system, OTHER, Type.TCB, "SetPriority", number % 100, caps=(Init.TCB,))
     entries = inspect.audit(system.root)
     assert (len(entries), log.dropped) == (CAPACITY, 5)
     assert [entry.words[0] for entry in entries] == [n % 100 for n in range(5, CAPACITY + 5)]
@@ -159,11 +161,12 @@ def faulted(system: System, server: Tcb, client: Tcb, vector: int = 0) -> None:
 def test_an_empty_answer_lets_the_thread_do_it_again(two: Two, vector: int) -> None:
     system, server, client = two
     faulted(system, server, client, vector)
-    before = bytes(system.data[client.address : client.address + 24 * 8])
+    frame = slice(client.address, client.address + FRAME_SIZE)
+    before = bytes(system.data[frame])
     system.syscall(Trap.REPLY_RECV, Init.ENDPOINT, info(0, 0), r12=Init.REPLY)
     assert system.running.address == client.address
     assert (client.state, client.fault_pending, client.reply) == (State.RUNNING, 0, 0)
-    assert bytes(system.data[client.address : client.address + 24 * 8]) == before
+    assert bytes(system.data[frame]) == before
     assert client.fault != 0  # for who asks what it was
 
 
@@ -207,7 +210,7 @@ def test_the_answer_to_a_page_fault_sets_nothing(two: Two) -> None:
     system, server, client = two
     faulted(system, server, client, 14)
     system.call(Init.REPLY, 0, 1, 2, 3, trap=Trap.SEND)
-    assert (client.rip, client.vector) == (0x40_0002, 14 if client.vector else 0)
+    assert (client.rip, client.vector, client.state) == (0x40_0002, 0, State.RUNNING)
 
 
 @pytest.mark.parametrize(("vector", "index"), [(0, 15), (0, 16), (6, 0), (6, 1)])
@@ -265,7 +268,7 @@ def test_a_fault_is_forgotten_by_a_suspend_and_not_a_trap_to_make_again(
         system.syscall(Trap.YIELD)
         client.rip = 0x40_0002
         system.trap(Reason.EXCEPTION, vector=6)
-    assert system.call(Init.PROCESSES + 1, 0x301) == (0,)
+    assert invoke(system, OTHER, Type.TCB, "Suspend") == (0,)
     assert (client.state, client.fault_pending, client.rip) == (State.INACTIVE, 0, 0x40_0002)
     assert Reply(system.ram, system.slot(server, Init.REPLY).object).tcb == 0
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.kernel.invoking import DEPTH, SPARE, copy, delete, invoke, revoke
 from tests.kernel.system import Spec, System, boot
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.gate import Op
@@ -15,7 +16,7 @@ from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import Tcb
-from vectoros.kernel_image import invariants, walks
+from vectoros.kernel_image import invariants
 
 Two = tuple[System, Tcb, Tcb]
 
@@ -103,9 +104,9 @@ def test_ports_are_refused_in_the_order_of_the_table(
 ) -> None:
     system, _, _ = two
     assert issue(system, 0x300, 0x303, 30) == (0,)
-    tree = list(walks.descendants(system.ram, system.root.anchor))
+    tree = list(descendants(system.ram, system.root.anchor))
     assert issue(system, *arguments) == expected
-    assert list(walks.descendants(system.ram, system.root.anchor)) == tree
+    assert list(descendants(system.ram, system.root.anchor)) == tree
 
 
 def test_issuing_without_its_arguments_is_truncated(two: Two) -> None:

@@ -6,18 +6,18 @@ import pytest
 
 from tests.kernel.invoking import DEPTH, SPARE, copy, delete, invoke, revoke
 from tests.kernel.system import FAR, Spec, System, boot
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation
 from vectoros.kernel.abi import COST_INTERRUPT, COST_UNIT, State, Trap
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.gate import Op, Reason
-from vectoros.kernel.message import info
 from vectoros.kernel.methods import label
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.root import ROOT_SIZE
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import Tcb
-from vectoros.kernel_image import invariants, walks
+from vectoros.kernel_image import invariants
 
 Two = tuple[System, Tcb, Tcb]
 
@@ -73,9 +73,7 @@ def test_an_interrupt_wakes_an_idle_machine(system: System) -> None:
 def test_a_handler_can_be_given_another_notification(system: System) -> None:
     ticker = system.running
     system.slot(ticker, Init.NOTIFICATION).badge = 0x40
-    system.give_capability(ticker, Init.NOTIFICATION)
-    system.syscall(Trap.CALL, Init.RTC_IRQ, info(SET_NOTIFICATION, 0) | 1 << 7)
-    assert ticker.rax == 0
+    assert system.call(Init.RTC_IRQ, SET_NOTIFICATION, caps=(Init.NOTIFICATION,)) == (0,)
     system.call(Init.RTC_IRQ, ACK)
     system.trap(Reason.INTERRUPT, vector=CLOCK)
     system.syscall(Trap.NB_WAIT, Init.NOTIFICATION)
@@ -98,9 +96,8 @@ def test_a_handler_needs_a_notification_that_it_may_signal(system: System) -> No
     assert system.call(Init.RTC_IRQ, SET_NOTIFICATION) == (Error.TRUNCATED_MESSAGE,)
     system.slot(ticker, Init.NOTIFICATION).rights = 2
     for slot in (Init.TCB, 99, Init.NOTIFICATION):
-        system.give_capability(ticker, slot)
-        system.syscall(Trap.CALL, Init.RTC_IRQ, info(SET_NOTIFICATION, 0) | 1 << 7)
-        assert (ticker.rax, ticker.rdx) == (Error.INVALID_CAPABILITY, 1)
+        refused = system.call(Init.RTC_IRQ, SET_NOTIFICATION, caps=(slot,))
+        assert refused == (Error.INVALID_CAPABILITY, 1)
     system.slot(ticker, Init.NOTIFICATION).rights = 3
 
 
@@ -157,9 +154,9 @@ def test_a_handler_is_refused_in_the_order_of_the_table(
 ) -> None:
     system, _, _ = two
     assert get(system, 4, FAR + 2) == (0,)
-    tree = list(walks.descendants(system.ram, system.root.anchor))
+    tree = list(descendants(system.ram, system.root.anchor))
     assert get(system, *arguments) == expected
-    assert list(walks.descendants(system.ram, system.root.anchor)) == tree
+    assert list(descendants(system.ram, system.root.anchor)) == tree
 
 
 def test_a_handler_without_its_arguments_is_truncated(two: Two) -> None:

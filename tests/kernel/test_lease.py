@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kernel.invoking import invoke
 from tests.kernel.system import DATA, FAR, RODATA, TEXT, System, pair, share
 from vectoros.kernel import vspace
 from vectoros.kernel.abi import COST_UNIT, TRAPS, State, Trap
@@ -129,7 +130,7 @@ def test_a_lease_is_gone_when_the_caller_is_suspended(two: Two, before: bool) ->
         system.syscall(Trap.CALL, FAR, LENDS)
     else:
         lent(*two)
-    assert system.call(Init.PROCESSES + 1, 0x301) == (0,)
+    assert invoke(system, Init.PROCESSES + 1, Type.TCB, "Suspend") == (0,)
     assert (client.state, client.lease_length) == (State.INACTIVE, 0)
     assert system.call(Init.REPLY, DESCRIBE) == ILLEGAL
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.kernel.mapping_rig import Rig
-from tests.kernel.system import PAIR, System, boot
+from tests.kernel.system import PAIR, System, memory_of, serve_boot
 from vectoros.kernel.objects import Type
 from vectoros.kernel_image import invariants
 
-BOOTED = boot(PAIR, size=8 << 20)
+BOOTED = serve_boot(memory_of(PAIR, size=8 << 20))
 """Two processes; its RAM is copied for each example."""
 
 TOP = 1 << 47

@@ -146,7 +146,7 @@ def test_who_has_a_context_is_lent_none(two: Two) -> None:
 
 
 def woken(system: System, address: int, badge: int) -> int:
-    with system.inside() as trap:
+    with system.waking() as trap:
         found = notification.broadcast(trap, address, badge)
     assert trap.cost == found
     return found
@@ -185,7 +185,7 @@ def test_a_broadcast_reaches_the_bound_thread(two: Two) -> None:
 
 
 def finalise(system: System, slot: Slot, *, final: bool) -> None:
-    with system.inside() as trap:
+    with system.waking() as trap:
         FINALISERS[slot.type](trap, slot, final)
 
 

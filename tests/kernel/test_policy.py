@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kernel.invoking import SPARE, entry, invoke, make
+from tests.kernel.invoking import SPARE, invoke, make
 from tests.kernel.system import FAR, PAIR, System, boot
 from vectoros.kernel import derivation, policy
 from vectoros.kernel.abi import Fault, State, Trap
@@ -34,7 +34,7 @@ def held() -> Iterator[tuple[System, Slot]]:
     """A server that runs, and a policy in its slot SPARE, which is nobody's yet."""
     system = boot(PAIR)
     slot = make(system, system.running, Type.POLICY, SPARE)
-    policy.initial_mask(entry(system), slot.object)
+    policy.initial_mask(system.inside(), slot.object)
     yield system, slot
     invariants.check(system.root)
 
@@ -43,7 +43,7 @@ def forbid(system: System, kind: int, *methods: int) -> None:
     """Put the running thread under a policy that lacks these methods of a type."""
     thread = system.running
     slot = make(system, thread, Type.POLICY, SPARE)
-    policy.initial_mask(entry(system), slot.object)
+    policy.initial_mask(system.inside(), slot.object)
     mask = MASK - sum(1 << method for method in methods)
     assert invoke(system, SPARE, Type.POLICY, "Restrict", kind, mask) == (0,)
     policy.replace(thread, slot)
@@ -193,14 +193,14 @@ def test_a_new_thread_and_a_new_policy_have_what_their_maker_has(
     system, slot = held
     thread = system.running
     child = system.processes(thread, 2)[1]
-    policy.inherit(entry(system), child.address)
+    policy.inherit(system.inside(), child.address)
     assert (child.restricted, child.slot(POLICY).type) == (0, 0)
     invoke(system, SPARE, Type.POLICY, "Restrict", Type.FRAME, 0b10)
     policy.replace(thread, slot)
-    policy.inherit(entry(system), child.address)
+    policy.inherit(system.inside(), child.address)
     assert (child.restricted, child.slot(POLICY).object) == (1, slot.object)
     other = make(system, thread, Type.POLICY, 30)
-    policy.initial_mask(entry(system), other.object)
+    policy.initial_mask(system.inside(), other.object)
     assert Policy(system.ram, other.object).masks == Policy(system.ram, slot.object).masks
 
 
@@ -216,7 +216,7 @@ def test_a_policy_gives_way_only_to_one_that_allows_no_more(
     first = make(system, thread, Type.POLICY, SPARE)
     second = make(system, thread, Type.POLICY, FAR)
     for slot, mask in ((first, before), (second, after)):
-        policy.initial_mask(entry(system), slot.object)
+        policy.initial_mask(system.inside(), slot.object)
         invoke(system, SPARE if slot is first else FAR, Type.POLICY, "Restrict", kind, mask)
     assert policy.may_replace(thread.slot(POLICY), first)
     policy.replace(thread, first)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.kernel.system import BLOCK, DEV, System, boot
-from vectoros.kernel.abi import Trap
+from tests.kernel.plain_memory import difference
+from tests.kernel.system import BLOCK, DEV, System, memory_of, serve_boot
+from vectoros.kernel.abi import State, Trap
 from vectoros.kernel.gate import Reason
 from vectoros.kernel.message import info
 from vectoros.kernel.methods import METHODS
@@ -18,7 +19,7 @@ from vectoros.kernel.tcb import Tcb
 from vectoros.kernel_image import inspect, invariants
 
 SIZE = 4 << 20
-BOOTED = bytes(boot(DEV, size=SIZE).data)
+BOOTED = bytes(serve_boot(memory_of(DEV, size=SIZE)).data)
 
 ANY = st.integers(0, 2**64 - 1)
 SLOTS = st.one_of(st.sampled_from([*Init, *range(70), 128, 200, 255, 256]), ANY)
@@ -56,16 +57,14 @@ def make(system: System, words: Words) -> None:
         system.trap(Reason.INTERRUPT, vector=0x28)
         return
     thread = system.running
-    if thread.buffer:
-        system.give_capability(thread, words.capability)
+    system.attach(thread, words.capability)
     system.syscall(words.rax, words.rdi, words.rsi, words.words, r12=words.r12)
 
 
 def masked(system: System, thread: Tcb) -> bytearray:
     """Return memory without what an error may change: results, accounts, the gate block."""
     data = bytearray(system.data)
-    given = ("r12", "vector")
-    for name in ("rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "consumed", *given):
+    for name in ("rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "r12", "vector", "consumed"):
         at = thread.address + Tcb.fields[name].offset
         data[at : at + 8] = bytes(8)
     data[thread.buffer : thread.buffer + 1024] = bytes(1024)
@@ -79,14 +78,6 @@ def masked(system: System, thread: Tcb) -> bytearray:
     return data
 
 
-def difference(one: bytearray, other: bytearray) -> str | None:
-    """Return where the first byte differs; a diff of all memory would take minutes."""
-    if one == other:
-        return None
-    at = next(index for index, pair in enumerate(zip(one, other, strict=True)) if len({*pair}) > 1)
-    return f"at {at:#x}: {one[at]:#x}, not {other[at]:#x}"
-
-
 @settings(max_examples=150)
 @given(TRAPS, st.booleans())
 def test_an_error_changes_nothing_but_the_registers_of_its_answer(
@@ -96,7 +87,7 @@ def test_an_error_changes_nothing_but_the_registers_of_its_answer(
     if as_shell:
         system.syscall(Trap.WAIT, Init.NOTIFICATION)
     thread = system.running
-    system.give_capability(thread, words.capability)
+    system.attach(thread, words.capability)
     before = masked(system, thread)
     fault = thread.fault
     rip = thread.rip
@@ -113,7 +104,8 @@ def test_no_traps_raise_an_exception_or_break_an_invariant(traps: list[Words]) -
     system = System(bytearray(BOOTED))
     for words in traps:
         make(system, words)
-        if not any(t.state == 1 for t in inspect.threads(system.root)) and not system.block.next:
+        running = (thread.state == State.RUNNING for thread in inspect.threads(system.root))
+        if not system.block.next and not any(running):
             break
     invariants.check(system.root)
 

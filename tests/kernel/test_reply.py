@@ -9,6 +9,7 @@ from vectoros.kernel.abi import Fault, State, Trap
 from vectoros.kernel.deletion import FINALISERS
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.message import info
+from vectoros.kernel.methods import label
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Grant, Init
 from vectoros.kernel.reply import Reply
@@ -19,7 +20,7 @@ Two = tuple[System, Tcb, Tcb]
 SECOND = FAR + 3
 """Slot of another Reply object."""
 
-SUSPEND, RESUME = 0x301, 0x302
+SUSPEND, RESUME = label(Type.TCB, "Suspend"), label(Type.TCB, "Resume")
 OTHER = Init.PROCESSES + 1
 
 
@@ -112,7 +113,7 @@ def test_the_end_of_a_reply_object_stops_the_caller(two: Two, final: bool) -> No
     system, server, client = two
     reply = served(system, server, client)
     slot = system.slot(server, Init.REPLY)
-    with system.inside() as trap:
+    with system.waking() as trap:
         FINALISERS[Type.REPLY](trap, slot, final)
     expected = (
         (State.INACTIVE, 0, 0) if final else (State.BLOCKED_ON_REPLY, reply.address, client.address)

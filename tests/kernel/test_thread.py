@@ -56,8 +56,7 @@ def test_a_thread_that_waits_makes_its_trap_again_after_a_suspend(two: Two, trap
 
 def test_the_priority_decides_who_runs(two: Two) -> None:
     system, server, client = two
-    system.give_capability(server, Init.TCB)
-    system.syscall(Trap.CALL, Init.TCB, info(SET_PRIORITY, 1) | 1 << 7, (99,))
+    system.call(Init.TCB, SET_PRIORITY, 99, caps=(Init.TCB,))
     assert system.running.address == client.address
     assert (server.rax, server.priority) == (0, 99)
 
@@ -66,8 +65,7 @@ def test_a_waiting_thread_moves_in_the_queue_with_its_priority(two: Two) -> None
     system, server, client = two
     system.syscall(Trap.YIELD)
     system.syscall(Trap.SEND, FAR)
-    system.give_capability(server, Init.TCB)
-    system.syscall(Trap.CALL, OTHER, info(SET_PRIORITY, 1) | 1 << 7, (3,))
+    system.call(OTHER, SET_PRIORITY, 3, caps=(Init.TCB,))
     assert (server.rax, client.priority, client.state) == (0, 3, State.BLOCKED_ON_SEND)
 
 
@@ -79,9 +77,7 @@ def test_a_priority_needs_an_authority_and_is_at_most_its_maximum(two: Two) -> N
         (99, 5, (Error.INVALID_CAPABILITY, 1)),
         (Init.TCB, 101, (Error.RANGE_ERROR, 0, 100)),
     ):
-        system.give_capability(server, authority)
-        system.syscall(Trap.CALL, Init.TCB, info(SET_PRIORITY, 1) | 1 << 7, (priority,))
-        assert (server.rax, *system.words(server)) == expected
+        assert system.call(Init.TCB, SET_PRIORITY, priority, caps=(authority,)) == expected
     assert server.priority == 100
 
 

@@ -16,7 +16,7 @@ from vectoros.kernel.methods.threads import REGISTERS
 from vectoros.kernel.notification import Notification
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import USER_LIMIT, Init
-from vectoros.kernel.slot import Slot
+from vectoros.kernel.slot import SIZE, Slot
 from vectoros.kernel.tcb import BUFFER, CSPACE, HANDLER, NO_FPU, TIMEOUT, VSPACE, Tcb
 from vectoros.kernel_image import inspect, invariants
 
@@ -312,7 +312,6 @@ def test_a_thread_ends_with_its_last_capability(two: Two) -> None:
     before = len(inspect.objects(system.root, Type.TCB))
     delete(system, OTHER)
     assert client.state == State.RUNNING
-    system.slot(client, Init.CNODE)
     share(system, client, Init.CNODE, server, FAR)
     answer = invoke(system, FAR, Type.CNODE, "Delete", Init.TCB, DEPTH)
     assert answer == (0,)
@@ -327,7 +326,7 @@ def test_a_thread_can_end_itself(two: Two) -> None:
     system, server, client = two
     delete(system, Init.PROCESSES)
     thread = system.running
-    system.syscall(Trap.CALL, Init.CNODE, 0x202 << 12 | 2, (Init.TCB, DEPTH))
+    delete(system, Init.TCB)
     assert thread.address == server.address
     assert system.running.address == client.address
     assert server.address not in inspect.objects(system.root, Type.TCB)
@@ -339,7 +338,7 @@ def test_a_cspace_that_only_the_thread_had_ends_when_it_gets_another(two: Two) -
     system, server, client = two
     cnode = make(system, server, Type.CNODE, SPARE, bits=8)
     share(system, server, Init.ENDPOINT, server, FAR)
-    inside = Slot(system.ram, cnode.object + 5 * 64)
+    inside = Slot(system.ram, cnode.object + 5 * SIZE)
     derivation.move(system.ram, system.slot(server, FAR).address, inside.address)
     caps = (EMPTY, SPARE, Init.PML4)
     assert call(system, "SetSpace", 56, 0, caps=caps) == (0,)

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kernel.system import FAR, System, pair, share
+from tests.kernel.tree import descendants
 from vectoros.kernel import derivation, message
 from vectoros.kernel.abi import COST_CAPABILITY, Fault, State, Trap
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.message import IPC_CAPABILITIES, IPC_RECEIVE_CNODE, info
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.tcb import BUFFER, Tcb
-from vectoros.kernel_image import invariants, walks
+from vectoros.kernel.tcb import BUFFER, CSPACE, Tcb
+from vectoros.kernel_image import invariants
 
 Two = tuple[System, Tcb, Tcb]
 TARGET = FAR + 2
@@ -32,9 +33,7 @@ def will_receive(system: System, thread: Tcb, *words: int) -> None:
 
 def attach(system: System, thread: Tcb, *addresses: int) -> int:
     """Put capabilities into a message of label 5; return its info."""
-    for index, address in enumerate(addresses):
-        system.ram.words[(thread.buffer + IPC_CAPABILITIES >> 3) + index] = address
-    return info(5, 0) | len(addresses) << message.EXTRA_SHIFT
+    return info(5, 0) | system.attach(thread, *addresses)
 
 
 def arrived(thread: Tcb) -> tuple[int, int]:
@@ -62,7 +61,7 @@ def test_a_capability_arrives_as_a_child_of_the_senders(ready: Two, trap: Trap) 
     assert (target.type, target.object, target.badge, target.rights) == (
         Type.NOTIFICATION, source.object, 9, source.rights,
     )  # fmt: skip
-    children = [slot for slot, _ in walks.descendants(system.ram, source.address)]
+    children = [slot for slot, _ in descendants(system.ram, source.address)]
     assert children == [target.address]
 
 
@@ -154,7 +153,7 @@ def test_bits_above_the_depth_mean_nothing(two: Two) -> None:
     cnode = system.slot(server, Init.CNODE)
     guard, cnode.guard_size = cnode.guard_size, 0
     will_receive(system, server, Init.CNODE, TARGET | 1 << 40, cnode.bits)
-    cspace = server.slot(0x400)
+    cspace = server.slot(CSPACE)
     assert cspace.guard_size == guard
     system.syscall(Trap.RECV, Init.ENDPOINT)
     system.syscall(Trap.SEND, FAR, attach(system, client, Init.NOTIFICATION))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.hand import DEPTH, FREE, RADIX, TABLE, Hand
+from tests.kernel.tree import descendants
 from vectoros.kernel import policy, untyped, vspace
 from vectoros.kernel.abi import TCB_FPU
 from vectoros.kernel.audit import Event
@@ -13,8 +14,8 @@ from vectoros.kernel.frame import USER_CODE, USER_DATA, USER_FLAGS
 from vectoros.kernel.methods import label
 from vectoros.kernel.objects import RIGHTS, Type
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.tcb import FPU_SIZE, POLICY, Tcb
-from vectoros.kernel_image import inspect, walks
+from vectoros.kernel.tcb import CSPACE, FPU_SIZE, POLICY, Tcb
+from vectoros.kernel_image import inspect
 
 SIZES = {
     Type.UNTYPED: (13, 13),
@@ -58,7 +59,7 @@ def test_objects_lie_one_after_another_and_are_children(hand: Hand, kind: Type) 
         assert (slot.type, slot.rights, slot.device) == (kind, RIGHTS.get(kind, 0), 0)
         assert slot.bits == (bits if bits else 0)
         assert (slot.badge, slot.mapping, slot.guard_size) == (0, 0, 0)
-    below = {slot for slot, depth in walks.descendants(hand.ram, source.address) if depth == 1}
+    below = {slot for slot, depth in descendants(hand.ram, source.address) if depth == 1}
     assert below == {slot.address for slot in slots}
     assert source.badge == 3 << size_bits
     words = hand.call(FREE, Type.UNTYPED, "Describe")
@@ -213,7 +214,7 @@ def test_what_is_wrong_with_the_objects_is_said_exactly(hand: Hand) -> None:
 
 def test_what_is_wrong_with_the_slots_is_said_exactly(hand: Hand) -> None:
     child(hand, 12)
-    own = hand.thread.slot(0x400)
+    own = hand.thread.slot(CSPACE)
     slots = 1 << own.bits
 
     def make(offset: int, count: int = 1, **where: int) -> tuple[int, ...]:
@@ -222,15 +223,24 @@ def test_what_is_wrong_with_the_slots_is_said_exactly(hand: Hand) -> None:
 
     for answer, expected in (
         (make(0, index=TABLE, depth=65), (Error.RANGE_ERROR, 1, 64)),
-        (make(0, index=TABLE, depth=64, root=Init.TCB), (Error.FAILED_LOOKUP, 0, 1)),
+        (
+            make(0, index=TABLE, depth=64, root=Init.TCB),
+            (Error.FAILED_LOOKUP, 0, Lookup.INVALID_ROOT),
+        ),
         (
             make(0, index=TABLE, depth=8),
             (Error.FAILED_LOOKUP, 0, Lookup.GUARD_MISMATCH, 8, own.badge, own.guard_size),
         ),
-        (make(0, index=0, depth=3, root=TABLE), (Error.FAILED_LOOKUP, 0, 3, 3, RADIX)),
-        (make(0, index=99, depth=64), (Error.FAILED_LOOKUP, 0, 2, 64)),
-        (make(0, index=Init.TCB, depth=64), (Error.FAILED_LOOKUP, 0, 2, 64)),
-        (make(0, root=Init.TCB), (Error.FAILED_LOOKUP, 0, 2, 0)),
+        (
+            make(0, index=0, depth=3, root=TABLE),
+            (Error.FAILED_LOOKUP, 0, Lookup.DEPTH_MISMATCH, 3, RADIX),
+        ),
+        (make(0, index=99, depth=64), (Error.FAILED_LOOKUP, 0, Lookup.MISSING_CAPABILITY, 64)),
+        (
+            make(0, index=Init.TCB, depth=64),
+            (Error.FAILED_LOOKUP, 0, Lookup.MISSING_CAPABILITY, 64),
+        ),
+        (make(0, root=Init.TCB), (Error.FAILED_LOOKUP, 0, Lookup.MISSING_CAPABILITY, 0)),
         (make(16, root=TABLE), (Error.RANGE_ERROR, 0, 15)),
         (make(16, 0, root=TABLE), (Error.RANGE_ERROR, 0, 15)),
         (make(1 << 58, root=TABLE), (Error.RANGE_ERROR, 0, 15)),

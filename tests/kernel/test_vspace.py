@@ -8,7 +8,7 @@ from tests.kernel.plain_memory import PlainMemory
 from tests.kernel.system import DATA, KERNEL_PML4, RODATA, TEXT, System, boot
 from vectoros.kernel import vspace
 from vectoros.kernel.memory import Ram
-from vectoros.kernel.process_layout import INFO_PAGE, SCREEN, STACK_GUARD, USER_LIMIT
+from vectoros.kernel.process_layout import INFO_PAGE, SCREEN, STACK_SIZE, STACK_TOP, USER_LIMIT
 from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image import walks
 
@@ -74,4 +74,4 @@ def test_a_process_sees_what_was_mapped_for_it(system: System) -> None:
     found = {address: vspace.walk(system.ram, space, address) for address in
              (TEXT, RODATA, DATA, INFO_PAGE, SCREEN)}  # fmt: skip
     assert all(found.values())
-    assert vspace.walk(system.ram, space, STACK_GUARD) is None
+    assert vspace.walk(system.ram, space, STACK_TOP - STACK_SIZE - 1) is None

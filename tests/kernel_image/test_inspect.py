@@ -19,6 +19,7 @@ from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Init
 from vectoros.kernel.root import MAGIC, Root
 from vectoros.kernel.slot import Slot
+from vectoros.kernel.tcb import CSPACE
 from vectoros.kernel_image import inspect, walks
 
 
@@ -54,7 +55,7 @@ def test_a_fault_is_still_there_after_the_crash() -> None:
 
 def test_capabilities_show_type_badge_and_rights() -> None:
     system, server, client = pair()
-    found = inspect.capabilities(system.root, client.slot(0x400))[FAR]
+    found = inspect.capabilities(system.root, client.slot(CSPACE))[FAR]
     assert (found.type, found.badge, found.rights) == (Type.ENDPOINT, 7, 15)
     assert found.object == system.slot(server, Init.ENDPOINT).object
 

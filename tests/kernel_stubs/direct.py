@@ -27,10 +27,8 @@ ROOT = Path(__file__).parents[2]
 DEV_MANIFEST = ROOT / "images" / "dev.toml"
 BOOT_TABLES = 0x2000
 BOOT_STACK = 0x7000
-KERNEL_TABLES = 0x20000
 PRESENT_WRITABLE, WRITE, PCD, ACCESSED, DIRTY, LARGE = 3, 1 << 1, 1 << 4, 1 << 5, 1 << 6, 1 << 7
 NX = 1 << 63
-E820_RAM = 1
 
 
 def kernel_with(path: Path, programs: str) -> Path:
@@ -86,7 +84,7 @@ def _load(machine: Machine, found: Sequence[Piece], screen: Screen | None) -> No
     )
     ram = machine.memory.size if screen is None else screen.base
     _kernel_space(machine, [entry for entry, _ in found if entry.kind is fmt.Kind.KERNEL], ram)
-    struct.pack_into("<Q", record, name["BOOT_KERNEL_SPACE"], KERNEL_TABLES)
+    struct.pack_into("<Q", record, name["BOOT_KERNEL_SPACE"], fmt.KERNEL_TABLES)
     if screen is not None:
         struct.pack_into(
             "<QIIII", record, name["BOOT_SCREEN_BASE"], screen.base, screen.width, screen.height,
@@ -105,14 +103,14 @@ def _load(machine: Machine, found: Sequence[Piece], screen: Screen | None) -> No
 
 def _kernel_space(machine: Machine, sections: Sequence[fmt.Entry], ram: int) -> None:
     """Build what firmware/kernel_space.S does: the kernel's sections, PHYSMAP and the gate."""
-    tables: dict[tuple[int, ...], int] = {(): KERNEL_TABLES}
+    tables: dict[tuple[int, ...], int] = {(): fmt.KERNEL_TABLES}
 
     def put(virtual: int, entry: int, level: int) -> None:
         path: tuple[int, ...] = ()
         for shift in range(39, level, -9):
             index = virtual >> shift & 511
             if (*path, index) not in tables:
-                tables[*path, index] = new = KERNEL_TABLES + len(tables) * PAGE_SIZE
+                tables[*path, index] = new = fmt.KERNEL_TABLES + len(tables) * PAGE_SIZE
                 at = tables[path] + index * 8
                 machine.memory.write(at, struct.pack("<Q", new | PRESENT_WRITABLE | ACCESSED))
             path = (*path, index)

@@ -9,7 +9,7 @@ from tests.kernel.system import FAR, System, pair
 from vectoros.kernel import derivation
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Init
-from vectoros.kernel.slot import Slot
+from vectoros.kernel.slot import SIZE, Slot
 from vectoros.kernel.tcb import CSPACE, Tcb
 from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image.walks import Mapping
@@ -49,7 +49,7 @@ def busy() -> System:
     node = system.slot(server, NODE)
     words = (3, 4, INNER, DEPTH)
     assert invoke(system, NODE, Type.CNODE, "Move", *words, caps=(Init.CNODE,)) == (0,)
-    inner = Slot(system.ram, node.object + 3 * 64)
+    inner = Slot(system.ram, node.object + 3 * SIZE)
     assert inner.type == Type.CNODE
     found, minted = move_to_inner(system, inner), (5, 4, 26, DEPTH, 15, 9)
     assert invoke(system, found, Type.CNODE, "Mint", *minted, caps=(Init.CNODE,)) == (0,)
@@ -75,7 +75,7 @@ def test_the_tree_indents_what_was_derived(busy: System) -> None:
     lines = tree.lines(Survey(busy.root))
     at = next(n for n, line in enumerate(lines) if f"server[{LAND}]" in line)
     land = len(lines[at]) - len(lines[at].lstrip())
-    below = [line for line in lines[at + 1 : at + 4]]
+    below = lines[at + 1 : at + 4]
     indents = [len(line) - len(line.lstrip()) - land for line in below]
     assert indents == [2, 4, 2]
     assert below[0].split()[0] == "Endpoint"

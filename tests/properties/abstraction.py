@@ -7,11 +7,10 @@ where fields are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.kernel.system import System
-from tests.properties.oracle.things import TCB_SLOTS
 from vectoros.kernel.abi import State as ThreadState
 from vectoros.kernel.derivation import CLOSE, OPEN
 from vectoros.kernel.endpoint import CALLS
@@ -27,6 +26,8 @@ from vectoros.kernel_image import inspect
 from vectoros.units import PAGE_SIZE
 
 State = dict[tuple[Any, ...], Any]
+Reader = Callable[[System, int], State]
+"""Reads what is in an object's memory."""
 
 ADDRESS = 0x000F_FFFF_FFFF_F000
 PRESENT, WRITABLE, LARGE, NO_EXECUTE = 1, 2, 0x80, 1 << 63
@@ -219,7 +220,7 @@ def _space(system: System, address: int) -> State:
     }
 
 
-def _table(level: int) -> Any:  # noqa: ANN401
+def _table(level: int) -> Reader:
     def reader(system: System, address: int) -> State:
         return {
             ("entry", address, index): entry for index, entry in _entries(system, address, level)
@@ -256,7 +257,7 @@ def _ready(system: System) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
             yield divmod(index, PRIORITIES), _queue(system, at + 16 * index)
 
 
-_READERS = {
+_READERS: dict[Type, Reader] = {
     Type.TCB: _tcb,
     Type.ENDPOINT: _endpoint,
     Type.NOTIFICATION: _notification,
@@ -268,5 +269,3 @@ _READERS = {
     Type.PD: _table(2),
     Type.PT: _table(3),
 }
-
-__all__ = ["TCB_SLOTS", "State", "read"]

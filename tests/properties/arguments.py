@@ -7,8 +7,8 @@ would nearly all die at the first check.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from tests.properties.lockstep import Lockstep, Words
 from tests.properties.oracle.capability import Cap, Slot
@@ -20,8 +20,14 @@ from vectoros.kernel.methods.row import Method
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import IPC_BUFFER, USER_LIMIT, Init
 
-Pick = Callable[[Sequence[Any]], Any]
-"""Picks one of several: a hypothesis strategy, or a random number generator."""
+T = TypeVar("T")
+
+
+class Pick(Protocol):
+    """Picks one of several: a hypothesis strategy, or a random number generator."""
+
+    def __call__(self, options: Sequence[T], /) -> T: ...
+
 
 ANY_WORD = (*range(21), 64, 65, 1 << 47, (1 << 64) - 1, 4095, 4096)
 """What takes the place of one argument."""
@@ -107,6 +113,8 @@ class Place(NamedTuple):
     path: int
     depth: int
     slot: Slot
+    small: bool
+    """Whether its CNode is another than the 256 slots that the first process has."""
 
     @property
     def address(self) -> int:
@@ -116,7 +124,7 @@ class Place(NamedTuple):
     @property
     def mine(self) -> bool:
         """Whether it is in a small CNode, or in the part of a process's that is the scene's."""
-        return self.depth < 60 or self.path & 0xFF >= At.UNTYPED
+        return self.small or self.path & 0xFF >= At.UNTYPED
 
 
 def places(root: Cap | None, index: int = 0, depth: int = 0, level: int = 0) -> Iterator[Place]:
@@ -129,7 +137,7 @@ def places(root: Cap | None, index: int = 0, depth: int = 0, level: int = 0) -> 
         return
     base = (index << root.guard_size | root.badge) << node.radix
     for number, slot in enumerate(node.table):
-        yield Place(base | number, deeper, slot)
+        yield Place(base | number, deeper, slot, len(node.table) < 256)
         if slot.cap is not None:
             yield from places(slot.cap, base | number, deeper, level + 1)
 
@@ -153,16 +161,18 @@ class Chooser:
         """Return the address of a capability to one of ``kinds``; Type.NULL: of an empty slot."""
         kind = self.pick(kinds)
         found = [
-            place.address
+            place
             for place in self.places
             if (place.slot.cap.kind is kind if place.slot.cap else kind is Type.NULL)
             and (place.depth == 64 or kind is not Type.CNODE)
         ]
         met = [place.address for place in self.places if kind is Type.ENDPOINT and _busy(place)]
-        if met and self.pick((0, 1)):
-            return int(self.pick(met))
-        mine = [address for address in found if address >= At.UNTYPED]
-        return int(self.pick((mine[-16:] if self.pick((1, 1, 1, 0)) else found[:16]) or [0]))
+        if met and bool(self.pick((0, 1))):
+            return self.pick(met)
+        own = self.pick((1, 1, 1, 0))
+        mine = [place.address for place in found if place.mine]
+        others = [place.address for place in found[:16]]
+        return self.pick((mine[-16:] if own else others) or [0])
 
     def cap(self, address: int) -> Cap | None:
         """Return what is at an address."""
@@ -177,7 +187,7 @@ class Chooser:
         ]
         if empty:
             found = found[:12] + found[-12:]
-        return tuple(self.pick(found or [(0, 64)]))
+        return self.pick(found or [(0, 64)])
 
     # -- methods
 
@@ -186,7 +196,7 @@ class Chooser:
         slot = self._lender() if row.object is Type.LEASE else self.address(row.object)
         caps = {name: self.address(*KINDS[name]) for name in row.capabilities}
         for name, usual in USUAL.items():
-            if name in caps and self.pick((0, 1, 1)):
+            if name in caps and self.cap(usual) and self.pick((0, 1, 1)):
                 caps[name] = usual
         words = {name: int(self.pick(WORDS.get(name, ANY_WORD))) for name in row.arguments}
         self._places(row, slot, caps, words)

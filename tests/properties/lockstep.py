@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from tests.kernel import plain_memory
 from tests.kernel.system import BLOCK, System
 from tests.properties.abstraction import State, describe, read
 from tests.properties.oracle.boot import world_of
@@ -17,6 +17,7 @@ from vectoros.kernel.abi import State as ThreadState
 from vectoros.kernel.abi import Trap
 from vectoros.kernel.errors import Error
 from vectoros.kernel.frame import FRAME_SYSCALL, SYSCALL_BYTES
+from vectoros.kernel.frame import SIZE as FRAME_SIZE
 from vectoros.kernel.gate import Reason
 from vectoros.kernel.irq import FIRST_VECTOR
 from vectoros.kernel.message import (
@@ -30,6 +31,7 @@ from vectoros.kernel.message import (
 )
 from vectoros.kernel.methods import BY_LABEL, label
 from vectoros.kernel.objects import Type
+from vectoros.kernel.scheduler import SUMMARIES
 from vectoros.kernel.tcb import Tcb
 from vectoros.kernel_image import invariants
 
@@ -236,23 +238,18 @@ class Lockstep:
         after = bytearray(self.system.data)
         for data in (before, after):
             self._mask(data, thread, audited)
-        if before != after:
-            at = next(
-                n for n, pair in enumerate(zip(before, after, strict=True)) if len({*pair}) > 1
-            )
-            raise Disagreement(f"an error changed the byte at {at:#x}\n{self}")
+        changed = plain_memory.difference(after, before)
+        if changed is not None:
+            raise Disagreement(f"an error changed memory {changed}\n{self}")
 
     def _mask(self, data: bytearray, thread: Tcb, audited: bool) -> None:
         root, processor = self.system.root, self.system.root.processor
-        spans = [(thread.address, 0xC0), (BLOCK, 4096), (processor.address, 0x100)]
+        spans = [(thread.address, FRAME_SIZE), (BLOCK, 4096), (processor.address, SUMMARIES)]
         if thread.buffer:
             spans.append((thread.buffer, 4096))
         if audited:
             spans.append((root.audit.object, 4096))
-        for name in ("slice", "consumed"):
-            found = Tcb.fields.get(name)
-            if found:
-                spans.append((thread.address + found.offset, 8))
+        spans.append((thread.address + Tcb.fields["consumed"].offset, 8))
         if thread.sched_context:
             spans.append((thread.sched_context, 256))
         for start, size in spans:
@@ -275,7 +272,7 @@ def difference(got: State, expected: State) -> str:
     return "\n".join(lines[:20])
 
 
-def _text(value: Any) -> str:  # noqa: ANN401
+def _text(value: object) -> str:
     if isinstance(value, tuple) and len(value) < 80:
         return f"({', '.join(map(_text, value))})"
     return hex(value) if type(value) is int and value > 9 else str(value)

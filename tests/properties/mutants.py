@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 from tests.kernel.system import System
 from vectoros.kernel import vspace
+from vectoros.kernel.objects import PAGE_BITS
 from vectoros.kernel.process_layout import INFO_PAGE, Init
 from vectoros.kernel.sched_context import SchedContext
-from vectoros.kernel.slot import Slot
-from vectoros.kernel.tcb import CSPACE, Tcb
+from vectoros.kernel.tcb import Tcb
 from vectoros.kernel_image.invariants.facts import Facts
 
 Mutant = Callable[[System], None]
 MUTANTS: list[tuple[str, str, Mutant]] = []
-"""Invariant, how its complaint begins, and the change that it must reject."""
+"""Invariant, how its complaint begins, where ``*`` stands for any text, and the change that it
+must reject."""
 
 
 def mutant(invariant: str, message: str) -> Callable[[Mutant], Mutant]:
@@ -37,11 +38,6 @@ def _all(system: System) -> list[Tcb]:
     return Facts.collect(system.root).threads()
 
 
-def slot(system: System, thread: Tcb, number: int) -> Slot:
-    """Return a slot of the thread's CNode."""
-    return Slot(system.ram, thread.slot(CSPACE).object + number * 64)
-
-
 def context(system: System, thread: Tcb) -> SchedContext:
     """Return what the thread runs on."""
     return SchedContext(system.ram, thread.sched_context)
@@ -49,12 +45,9 @@ def context(system: System, thread: Tcb) -> SchedContext:
 
 def reply(system: System, thread: Tcb) -> int:
     """Return the Reply object of the thread's process."""
-    return slot(system, thread, Init.REPLY).object
+    return system.slot(thread, Init.REPLY).object
 
 
 def entry_of(system: System, thread: Tcb, address: int = INFO_PAGE) -> int:
     """Return where the entry of the page at ``address`` is, in words."""
-    at = thread.space >> 3
-    for shift in (39, 30, 21):
-        at = (system.ram.words[at + (address >> shift & 511)] & vspace.ADDRESS) >> 3
-    return at + (address >> 12 & 511)
+    return vspace.find(system.ram, thread.space, address, PAGE_BITS)[0]

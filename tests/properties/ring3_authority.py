@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests.kernel.tree import descendants
 from tests.properties.ring3_scene import OWN, SPARE
 from vectoros.kernel.objects import SLOT_BITS, Type
 from vectoros.kernel.root import Root
@@ -52,9 +53,7 @@ class Authority:
         """Return the slots of the root with what was derived from the process's capabilities."""
         ram, first = self._root.ram, self.table.object
         below = {
-            address
-            for slot in self._reached()
-            for address, _ in walks.descendants(ram, slot.address)
+            address for slot in self._reached() for address, _ in descendants(ram, slot.address)
         }
         return {n for n in range(1 << self.table.bits) if first + n * SIZE in below}
 

@@ -11,18 +11,14 @@ from __future__ import annotations
 from enum import IntEnum
 from functools import cache
 
-from tests.kernel.system import Spec, System, boot
+from tests.kernel.system import Spec, System, memory_of, serve_boot
 from tests.properties.lockstep import Lockstep, Words
 from tests.properties.oracle.lookup import named
 from vectoros.kernel.abi import Trap
-from vectoros.kernel.methods import label
-from vectoros.kernel.objects import READ_WRITE, Type
+from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Grant, Init
 
 SIZE = 4 << 20
-ROOT_GUARD = 56
-"""Of the CSpace: its CNode has 256 slots, and addresses are words."""
-
 SLICE = 1 << 40
 """Budget of every scheduling context: more than any run of a test takes."""
 
@@ -104,7 +100,7 @@ class Scene(Lockstep):
 
 def raw() -> System:
     """Return a system with one thread, that of a process that has everything."""
-    return boot((Spec("first", 255, Grant.INSPECT),), size=SIZE)
+    return serve_boot(memory_of([Spec("first", 255, Grant.INSPECT)], size=SIZE))
 
 
 @cache
@@ -210,6 +206,3 @@ def _thread(both: Scene, index: int, thread: int) -> None:
     both.must(thread, Type.TCB, "SetSchedParams", 120, PRIORITIES[index], caps=caps)
     registers = (0x40_0000, 0x7000, 0x202)
     both.must(thread, Type.TCB, "WriteRegisters", 1, 3, *registers)
-
-
-__all__ = ["READ_WRITE", "ROOT_GUARD", "SPACE", "At", "Scene", "Trap", "Words", "label", "scene"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,13 +31,14 @@ from tests.properties.walk import (
 from vectoros.kernel.abi import Trap
 from vectoros.kernel.methods.row import Method
 
+T = TypeVar("T")
 DATA = st.data()
 
 
 def drawing(data: st.DataObject) -> Pick:
     """Return a way to pick that hypothesis can shrink."""
 
-    def pick(options: Sequence[Any]) -> Any:  # noqa: ANN401
+    def pick(options: Sequence[T]) -> T:
         return data.draw(st.sampled_from(options))
 
     return pick

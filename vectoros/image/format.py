@@ -31,6 +31,9 @@ MAX_DIRECTORY_SECTORS = 8
 DIRECTORY_ADDRESS = 0x600
 """Where the boot code puts the directory: the first free byte above the BIOS data area."""
 
+KERNEL_TABLES = 0x20000
+"""Where the boot code builds the kernel's address space (``firmware/kernel_space.S``)."""
+
 STAGE2_LIMIT = 64 << 10
 """Stage 2 is read and entered in real mode, in segment 0."""
 
@@ -241,6 +244,7 @@ def constants() -> dict[str, int]:
         "DIRECTORY": DIRECTORY_ADDRESS,
         "DIRECTORY_SECTOR": DIRECTORY_SECTOR,
         "MODULES": MODULES_ADDRESS,
+        "KERNEL_TABLES": KERNEL_TABLES,
         "MAGIC_LOW": int.from_bytes(MAGIC[:4], "little"),
         "MAGIC_HIGH": int.from_bytes(MAGIC[4:], "little"),
         "HEADER_SIZE": HEADER_SIZE,

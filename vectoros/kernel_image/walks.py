@@ -1,4 +1,4 @@
-"""What a derivation tree and an address space hold: walks that the kernel itself never makes.
+"""What an address space holds: walks that the kernel itself never makes.
 
 They are for images that a kernel wrote; :mod:`vectoros.kernel_image.inspect` doubts what
 it reads.
@@ -9,26 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vectoros.kernel.derivation import CLOSE, OPEN
 from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import PAGE_BITS
-from vectoros.kernel.slot import SIZE
-from vectoros.kernel.views import WORD
 from vectoros.kernel.vspace import ADDRESS, ENTRIES, HALF, LEVELS, Entry
-
-
-def descendants(ram: Ram, slot: int) -> Iterator[tuple[int, int]]:
-    """Yield each descendant and its depth below ``slot``, parents first."""
-    depth = 0
-    node = ram.words[slot + OPEN + WORD >> 3]
-    while node != slot + CLOSE:
-        found = node - node % SIZE
-        if node == found + OPEN:
-            depth += 1
-            yield found, depth
-        else:
-            depth -= 1
-        node = ram.words[node + WORD >> 3]
 
 
 class Mapping(NamedTuple):

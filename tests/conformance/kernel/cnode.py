@@ -16,6 +16,7 @@ from tests.conformance.kernel.dsl import (
     TCB,
     THREAD_CONTEXT,
     UNTYPED,
+    UNTYPED_BASE,
     UNTYPED_BITS,
     WRITE,
     A,
@@ -155,7 +156,8 @@ CASES = (
     *_underivable(10, "Copy", ALL),
     case("CNODE-012", "Copy of an untyped takes the memory over",
          copy(UNTYPED, A),
-         invoke(UNTYPED, "UNTYPED.Describe").gives(0x80_0000, UNTYPED_BITS, 1 << UNTYPED_BITS, 0),
+         invoke(UNTYPED, "UNTYPED.Describe").gives(
+             UNTYPED_BASE, UNTYPED_BITS, 1 << UNTYPED_BITS, 0),
          retype(Type.ENDPOINT, B).refused(Error.NOT_ENOUGH_MEMORY, 0),
          retype(Type.ENDPOINT, B, untyped=A),
          delete(B), delete(A), retype(Type.ENDPOINT, B)),
@@ -249,7 +251,7 @@ CASES = (
          retype(Type.CNODE, A, bits=4),
          invoke(A, "CNODE.Move", 3, 4, A, 64, CNODE),
          revoke(UNTYPED),
-         invoke(UNTYPED, "UNTYPED.Describe").gives(0x80_0000, UNTYPED_BITS, 1024, 0),
+         invoke(UNTYPED, "UNTYPED.Describe").gives(UNTYPED_BASE, UNTYPED_BITS, 1024, 0),
          retype(Type.ENDPOINT, A)),
     case("CNODE-085", "Delete: depths from 1 to 64",
          *(invoke(CNODE, "CNODE.Delete", A, depth).refused(Error.RANGE_ERROR, 1, 64)

@@ -46,25 +46,21 @@ SCHED, DOMAIN = int(Init.SCHED_CONTROL), int(Init.DOMAIN)
 UNTYPED, DEVICE = host.UNTYPED, host.DEVICE
 """4 MiB of RAM and 2 MiB of a device's, of which nothing has been retyped."""
 
-UNTYPED_BASE, UNTYPED_BITS = 0x80_0000, 22
-DEVICE_BASE, DEVICE_BITS = 0xE0_0000, 21
+UNTYPED_BASE, UNTYPED_BITS = host.UNTYPED_AT, 22
 
 FREE = range(96, 128)
 """Empty at first."""
 
-A, B, C, D, E, F, G, H = FREE[:8]
-I, J, K, L, M, N, O, P = FREE[8:16]  # noqa: E741 -- slots have letters
+A, B, C, D, E, F = FREE[:6]
 THREAD_TCB = {"a": 48, "b": 49, "c": 50}
 THREAD_CONTEXT = {"a": 51, "b": 52, "c": 53}
-THREAD_REPLY = {"a": 54, "b": 55, "c": 56}
 """What :func:`thread` makes."""
 
 THREAD_HANDLER = 59
 
-CODE_FRAME, COMMON_FRAME = 128, 132
-AREA_FRAMES = 133
+CODE_FRAME, AREA_FRAMES = 128, 133
 PAGES_PER_AREA = script.AREA_SIZE >> 12
-"""Frames of the puppet; 129 to 131 are page tables."""
+"""Frames of the puppet; 129 to 131 are page tables, and 132 is what all threads share."""
 
 
 def area(thread: str) -> int:

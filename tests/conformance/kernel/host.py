@@ -7,14 +7,12 @@ the timer's interrupt, ports, and CR0.TS.
 from __future__ import annotations
 
 import functools
-import struct
 
 from tests.conformance.kernel import puppet, script
 from tests.conformance.kernel.step import CALL, CAPABILITY_WORD, Answer, Case, Kind, Outcome, Step
-from tests.kernel.system import KERNEL_PML4, System
+from tests.kernel.system import System, fill_kernel_half, serve_boot
 from vectoros.kernel import irq, message, methods
 from vectoros.kernel.abi import COST_UNIT
-from vectoros.kernel.boot_record import BOOT_RECORD
 from vectoros.kernel.dispatch import PIT_HZ
 from vectoros.kernel.frame import FRAME_SYSCALL, SYSCALL_BYTES
 from vectoros.kernel.gate import Flag, Op, Reason
@@ -74,10 +72,8 @@ def ready() -> bytes:
 def _booted() -> bytes:
     """Return RAM after BOOT, with the first thread where the puppet waits for a script."""
     data = bytearray(puppet.memory())
-    struct.pack_into("<256Q", data, KERNEL_PML4 + 0x800, *(0x3 | n << 12 for n in range(1, 257)))
-    system = System(data)
-    system.block.record, system.block.cr3 = BOOT_RECORD, KERNEL_PML4
-    system.trap(Reason.BOOT, now=1_000_000)
+    fill_kernel_half(data)
+    system = serve_boot(data)
     if not system.block.next:
         raise RuntimeError(system.panic)
     thread = system.running

@@ -12,15 +12,21 @@ from vectoros.kernel.errors import Error
 DESCRIBE = invoke(EP, "UNTYPED.Describe")
 
 WRONG = (
-    (case("X-1", "a status", poll(NTFN).invalid()), "step 0 (root, trap 8): expected 0x2"),
-    (case("X-2", "a badge", signal(NTFN), poll(NTFN).gets(badge=1)), "step 1 (root, trap 8)"),
-    (case("X-3", "a length", poll(NTFN).gets(0)), "step 0 (root, trap 8)"),
-    (case("X-4", "it ends", poll(NTFN).blocks()), "step 0 (root, trap 8): it ended"),
+    (case("X-1", "a status", poll(NTFN).invalid()),
+     "step 0 (root, trap 8): expected 0x2 0x0 0x2001 0x0, got 0x0 0x0 0x0 0x0"),
+    (case("X-2", "a badge", signal(NTFN), poll(NTFN).gets(badge=1)),
+     "step 1 (root, trap 8): expected 0x0 0x1 0x0, got 0x0 0x0 0x0"),
+    (case("X-3", "a length", poll(NTFN).gets(0)),
+     "step 0 (root, trap 8): expected 0x0 0x0 0x1 0x0, got 0x0 0x0 0x0 0x0"),
+    (case("X-4", "it ends", poll(NTFN).blocks()), "step 0 (root, trap 8): it ended: 0x0"),
     (case("X-5", "it blocks", send(EP)), "step 0 (root, trap 3): it never ended"),
-    (case("X-6", "a word of memory", load(0x44_1000).gives(1 << 40)), "step 0 (root, trap 0)"),
-    (case("X-7", "another thread", thread("a"), poll(NTFN).from_("a").blocks()), "step 6"),
-    (case("X-8", "nobody runs", send(EP).blocks(), poll(NTFN).blocks()), "step 1"),
-)
+    (case("X-6", "a word of memory", load(0x44_1000).gives(1 << 40)),
+     "step 0 (root, trap 0): expected 0x10000000000, got 0x"),
+    (case("X-7", "another thread", thread("a"), poll(NTFN).from_("a").blocks()), "step 6 "),
+    (case("X-8", "nobody runs", send(EP).blocks(), poll(NTFN).blocks()),
+     "step 1 (root) was not started"),
+)  # fmt: skip
+"""Cases that are wrong, and how what both runners say of each begins."""
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

@@ -170,9 +170,8 @@ def _counters() -> Iterator[Row]:
     high, field = 0xABCD << 16, FIELD + 0x40
     for op in OPCODES:
         repeat = REPNE if op in ("cmps", "scas") else REPE
-        sizes = {"mode": "32", "operation": op, "width": "b", "other_address_size": True}
-        yield Row(f"{op}.67.high", repeat=repeat, count=high | 2, source=high | field,
-                  target=high | FIELD + 0x80, **sizes)  # type: ignore[arg-type]  # fmt: skip
+        yield Row(f"{op}.67.high", "32", op, "b", repeat, high | 2, high | field,
+                  high | FIELD + 0x80, other_address_size=True)  # fmt: skip
         yield Row(f"{op}.high", "real", op, "b", repeat, high | 2, high | field, high | FIELD)
         long = 0xABCD << 32
         yield Row(f"{op}.67.high", "64", op, "b", repeat, long | 2, long | field,

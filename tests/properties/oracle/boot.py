@@ -25,6 +25,11 @@ from vectoros.kernel.methods.threads import REGISTERS
 from vectoros.kernel.objects import Type
 
 State = dict[tuple[Any, ...], Any]
+Found = Any
+"""A thing of the class that the type asked for has."""
+
+Value = Any
+"""What the state says of something: a number, a name, or a tuple of them."""
 
 
 def world_of(state: State) -> World:
@@ -69,7 +74,7 @@ class _Connecting:
         self.tables = {t.address: t for t in self.things.values() if isinstance(t, Table)}
         self.threads = {t.address: t for t in self.things.values() if isinstance(t, Tcb)}
 
-    def find(self, kind: Type, address: int) -> Any:  # noqa: ANN401
+    def find(self, kind: Type, address: int) -> Found:
         """Return a thing, or None for address 0."""
         return self.things[kind, address] if address else None
 
@@ -77,13 +82,13 @@ class _Connecting:
         """Return several threads."""
         return [self.threads[address] for address in addresses]
 
-    def endpoint(self, value: Any, address: int) -> None:  # noqa: ANN401
+    def endpoint(self, value: Value, address: int) -> None:
         found: Endpoint = self.find(Type.ENDPOINT, address)
         found.queue = self.tcbs(value)
         for thread in found.queue:
             thread.at = found
 
-    def notification(self, value: Any, address: int) -> None:  # noqa: ANN401
+    def notification(self, value: Value, address: int) -> None:
         found: Notification = self.find(Type.NOTIFICATION, address)
         found.queue = self.tcbs(value[0])
         for thread in found.queue:
@@ -92,13 +97,13 @@ class _Connecting:
         found.bound = self.threads.get(value[3])
         found.context = self.find(Type.SCHED_CONTEXT, value[4])
 
-    def reply(self, value: Any, address: int) -> None:  # noqa: ANN401
+    def reply(self, value: Value, address: int) -> None:
         found: Reply = self.find(Type.REPLY, address)
         waits = self.threads.get(value)
         blocked = waits and self.state["thread", value, "state"] == "BLOCKED_ON_REPLY"
         found.caller, found.receiver = (waits, None) if blocked else (None, waits)
 
-    def context(self, value: Any, address: int) -> None:  # noqa: ANN401
+    def context(self, value: Value, address: int) -> None:
         found: SchedContext = self.find(Type.SCHED_CONTEXT, address)
         found.tcb = self.threads.get(value[0])
         found.notification = self.find(Type.NOTIFICATION, value[1])
@@ -108,15 +113,15 @@ class _Connecting:
         found.budget, found.period, found.badge = value[3:]
         found.configured = bool(found.budget)
 
-    def policy(self, value: Any, address: int) -> None:  # noqa: ANN401
+    def policy(self, value: Value, address: int) -> None:
         found: Policy = self.find(Type.POLICY, address)
         found.masks = [*value]
 
-    def entry(self, value: Any, address: int, index: int) -> None:  # noqa: ANN401
+    def entry(self, value: Value, address: int, index: int) -> None:
         leads = Page(*value[1:]) if value[0] == "page" else self.tables[value[1]]
         self.tables[address].entries[index] = leads
 
-    def pool(self, value: Any, number: int) -> None:  # noqa: ANN401
+    def pool(self, value: Value, number: int) -> None:
         if value:
             found: AsidPool = self.find(Type.ASID_POOL, value[0])
             found.number, self.world.pools[number] = number, found
@@ -125,13 +130,13 @@ class _Connecting:
                 self.tables[space].asid = number << 9 | low
                 self.tables[space].had_asid = True
 
-    def page(self, value: Any, address: int) -> None:  # noqa: ANN401
+    def page(self, value: Value, address: int) -> None:
         self.world.pages[address // PAGE] = [*value]
 
-    def ready(self, value: Any, domain: int, priority: int) -> None:  # noqa: ANN401
+    def ready(self, value: Value, domain: int, priority: int) -> None:
         self.world.ready[domain, priority] = self.tcbs(value)
 
-    def thread(self, value: Any, address: int, name: str) -> None:  # noqa: ANN401
+    def thread(self, value: Value, address: int, name: str) -> None:
         thread = self.threads[address]
         match name:
             case "context":

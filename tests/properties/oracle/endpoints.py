@@ -8,14 +8,12 @@ from tests.properties.oracle.capability import Cap
 from tests.properties.oracle.deletion import ends
 from tests.properties.oracle.refusal import capability
 from tests.properties.oracle.replies import await_answer, detach, lend
-from tests.properties.oracle.scheduling import donate, forget, runnable, wake
+from tests.properties.oracle.scheduling import donate, forget, wake
 from tests.properties.oracle.things import Endpoint, Notification, Reply, Sending, Tcb
 from tests.properties.oracle.transfer import transfer
 from tests.properties.oracle.world import World
 from vectoros.kernel.abi import State
 from vectoros.kernel.objects import Right, Type
-
-__all__ = ["cancel", "cancel_badged", "receive", "restart", "runnable", "send", "send_as", "stop"]
 
 
 def through(cap: Cap, *, call: bool = False) -> Sending:

@@ -101,7 +101,7 @@ def _thing(world: World, thing: Thing) -> Iterator[tuple[tuple[Any, ...], Any]]:
             yield (kind, thing.address), _value(thing)
 
 
-def _value(thing: Thing) -> Any:  # noqa: ANN401
+def _value(thing: Endpoint | Notification | Reply | SchedContext | Policy) -> object:
     match thing:
         case Endpoint():
             return names(thing.queue)
