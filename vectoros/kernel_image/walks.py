@@ -13,6 +13,9 @@ from vectoros.kernel.memory import Ram
 from vectoros.kernel.objects import PAGE_BITS
 from vectoros.kernel.vspace import ADDRESS, ENTRIES, HALF, LEVELS, Entry
 
+_PRESENT, _LARGE = int(Entry.PRESENT), int(Entry.LARGE)
+"""As numbers: with an IntFlag each of the thousands of entries would cost a microsecond more."""
+
 
 class Mapping(NamedTuple):
     """A page that a program sees."""
@@ -27,7 +30,7 @@ class Mapping(NamedTuple):
 def mappings(ram: Ram, pml4: int) -> Iterator[Mapping]:
     """Yield what is mapped in the lower half of ``pml4``, by address."""
     for address, bits, entry in entries(ram, pml4):
-        if bits == PAGE_BITS or entry & Entry.LARGE:
+        if bits == PAGE_BITS or entry & _LARGE:
             yield Mapping(address, entry & ADDRESS, 1 << bits, entry & ~ADDRESS)
 
 
@@ -40,8 +43,8 @@ def entries(
     """
     at = table >> 3
     for number, entry in enumerate(ram.words[at : at + count].tolist()):
-        if entry & Entry.PRESENT:
+        if entry & _PRESENT:
             address = base | number << bits
             yield address, bits, entry
-            if bits > PAGE_BITS and not entry & Entry.LARGE:
+            if bits > PAGE_BITS and not entry & _LARGE:
                 yield from entries(ram, entry & ADDRESS, bits - 9, address, ENTRIES)

@@ -7,13 +7,14 @@ from itertools import pairwise
 from vectoros.errors import hold
 from vectoros.kernel import asid, vspace
 from vectoros.kernel.objects import PAGE_BITS, TABLES, Right, Type
-from vectoros.kernel.root import IRQ_LINES, MAX_ASID_POOLS
+from vectoros.kernel.root import ASID_POOLS, IRQ_LINES, MAX_ASID_POOLS
 from vectoros.kernel.vspace import Entry
 from vectoros.kernel_image import walks
 from vectoros.kernel_image.invariants.facts import Facts
 from vectoros.layout import IRQS
 
 _KERNEL_LINES = (IRQS["pit"], IRQS["cascade"])
+_USER, _LARGE = int(Entry.USER), int(Entry.LARGE)
 _HALF, _END = vspace.HALF * 8, vspace.ENTRIES * 8
 
 
@@ -45,7 +46,7 @@ def unique_table_refs(facts: Facts) -> None:
     used: set[int] = set()
     for pml4 in facts.objects(Type.PML4):
         for address, bits, entry in walks.entries(facts.root.ram, pml4):
-            if bits > PAGE_BITS and not entry & Entry.LARGE:
+            if bits > PAGE_BITS and not entry & _LARGE:
                 table = entry & vspace.ADDRESS
                 hold(table not in used, f"I37: the table at {table:#x}, also used at"
                      f" {address:#x}, is used in two places")  # fmt: skip
@@ -56,7 +57,7 @@ def equal_kernel_mappings(facts: Facts) -> None:
     """I38: every address space has the kernel's upper half, and none of it is ring 3's."""
     view, kernel = facts.root.ram.view, facts.root.kernel_space
     half = view[kernel + _HALF : kernel + _END]
-    users = [entry for entry in half.cast("Q") if entry & Entry.USER]
+    users = [entry for entry in half.cast("Q") if entry & _USER]
     hold(not users, "I38: ring 3 may use the kernel half")
     for pml4 in facts.objects(Type.PML4):
         same = view[pml4 + _HALF : pml4 + _END] == half
@@ -108,9 +109,13 @@ def valid_ioports(facts: Facts) -> None:
 def asid_table(facts: Facts) -> None:
     """I35: an identifier leads to a PML4 whose capabilities all have it, or to none."""
     known = {(cap.mapping - 1, cap.object) for cap in facts.of[Type.PML4]}
-    for number in range(MAX_ASID_POOLS << asid.POOL_BITS):
-        found = asid.lookup(facts.root, number)
-        hold(not found or (number, found) in known, f"I35: ASID {number} is PML4 {found:#x}'s")
+    root = facts.root
+    first = root.at + (ASID_POOLS >> 3)
+    for index, pool in enumerate(root.words[first : first + MAX_ASID_POOLS].tolist()):
+        spaces = root.words[pool >> 3 : (pool >> 3) + asid.POOL_SIZE].tolist() if pool else []
+        for number, found in enumerate(spaces, index << asid.POOL_BITS):
+            if found:
+                hold((number, found) in known, f"I35: ASID {number} is PML4 {found:#x}'s")
 
 
 PAGING = (
