@@ -6,8 +6,8 @@ has passed is taken from the scheduling context, the cost of the trap that ends 
 included. Kernel time is spent by the stub after the response, so the account runs ahead
 of the clock by that cost.
 
-Every trap comes through here, so the common one looks at three words of RAM: the caller
-goes on, nothing is to be decided yet, and nobody else is ready.
+Every trap that is not the fast path's comes through here, so the common one looks at three
+words of RAM: the caller goes on, nothing is to be decided yet, and nobody else is ready.
 """
 
 from __future__ import annotations
@@ -74,12 +74,13 @@ def _has_rival(trap: Trap) -> bool:
 
 def give_way(trap: Trap) -> None:
     """Let the caller give up what is left of its turn, or of its first refill."""
-    processor = trap.processor
-    context = SchedContext(trap.ram, processor.context)
-    if not context.round_robin:
-        processor.charge(trap.now)
-    take(trap.ram, context.address, context.left)
-    processor.budget_end = 0
+    words, at = trap.words, trap.words[trap.cpu + _CONTEXT] >> 3
+    words[trap.cpu + _BUDGET_END] = 0
+    if words[at + _BUDGET] == words[at + _PERIOD]:
+        words[at + _LEFT] = 0
+    else:
+        trap.processor.charge(trap.now)
+        take(trap.ram, at << 3, words[at + _LEFT])
 
 
 def _decide(trap: Trap, until: int) -> int:
