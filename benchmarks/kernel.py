@@ -104,7 +104,7 @@ def _ipc(same: bool, info: int) -> Question:
             server = lab.thread(client, "server", passive=True, rbx=info)
         else:
             server = lab.process("server", passive=True, rbx=info)
-        endpoint = lab.make(server, FREE + 8, Type.ENDPOINT)
+        endpoint = lab.slot(server, Init.ENDPOINT)  # that which BOOT makes beside its thread
         lab.share(endpoint, server, ENDPOINT)
         if not same:
             lab.share(endpoint, client, ENDPOINT).badge = 7
