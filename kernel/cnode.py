@@ -35,7 +35,7 @@ def resolve(
     """
     at, left, rest = root >> 3, depth, address
     head = words[at]
-    radix = _ONE_LEVEL.get(head & _SHAPE)  # as nearly all are
+    radix = _ONE_LEVEL.get(head & _SHAPE)  # of one level, as nearly all are
     if radix and depth == ADDRESS_BITS and address >> radix == words[at + 1]:
         return words[at + 2] + ((address & (1 << radix) - 1) << SLOT_BITS)
     if head & 0xFF != _CNODE:
