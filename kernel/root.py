@@ -12,7 +12,7 @@ from vectoros.kernel.slot import SIZE as SLOT
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.views import Field, View
 
-MAGIC = int.from_bytes(b"VXROOT\x01\0", "little")
+MAGIC = int.from_bytes(b"VXROOT\x02\0", "little")
 
 ASID_POOLS = 0x80
 ANCHOR = 0x100
@@ -45,7 +45,7 @@ _MAPPING = Slot.fields["mapping"].offset >> 3
 class Root(View):
     """The object, its slots and the structure of its one processor."""
 
-    magic = Field(0x00, "VXROOT, version 1")
+    magic = Field(0x00, "VXROOT, version 2")
     irq_mask = Field(0x08, "bits of the interrupt controllers that are masked")
     memory_total = Field(0x10, "bytes of RAM that the machine has")
     process_count = Field(0x18, "processes made at boot")
