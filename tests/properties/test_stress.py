@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pytest
-
 from tests.properties.stress_crowd import Crowd
 from tests.properties.stress_model import Doing, Process
 from tests.properties.stress_root import At
@@ -17,8 +15,10 @@ from vectoros.kernel import untyped
 from vectoros.kernel.objects import Type
 from vectoros.kernel_image import inspect
 
-SEED = 5
-ROUNDS = 2
+COUNT, SEED = 1000, 5
+ROUNDS, WAVES = 2, 5
+"""Times that all call, one after the other, and that some end and others are made."""
+
 EACH = 8
 """Processes that are ended at a time in each state. One that is ENDING is the one that runs."""
 
@@ -126,7 +126,7 @@ def wave(crowd: Crowd) -> int:
     """End some processes in each state, and make others of their memory; return how many."""
     scattered = Scattered(crowd)
     scattered.end(scattered.victims)
-    crowd.check(invariants=True)
+    crowd.check(thoroughly=True)
     gone = scattered.at(Doing.AWAITING)
     for process in gone[::2]:
         crowd.answer(process, scattered.replies[process])
@@ -151,18 +151,17 @@ def capabilities(crowd: Crowd) -> set[inspect.Capability]:
     }
 
 
-def live(count: int, waves: int, *, thorough: bool) -> None:
-    """Let so many processes live, be ended and be made again."""
-    crowd = Crowd(count, SEED, thorough=thorough)
+def test_a_thousand_processes_live_are_ended_and_made_again() -> None:
+    crowd = Crowd(COUNT, SEED)
     empty = capabilities(crowd)
-    for place in range(count):
+    for place in range(COUNT):
         crowd.make(place)
-    crowd.check(invariants=True)
+    crowd.check(thoroughly=True)
     all_wait(crowd)
     for _ in range(ROUNDS):
         round_of_calls(crowd, queued=True)
         round_of_calls(crowd, queued=False)
-    assert sum(wave(crowd) for _ in range(waves)) >= 0.3 * count
+    assert sum(wave(crowd) for _ in range(WAVES)) >= 0.3 * COUNT
     round_of_calls(crowd, queued=True)
     scattered = Scattered(crowd)
     ended = [process.place for process in scattered.others[::2]]
@@ -172,21 +171,8 @@ def live(count: int, waves: int, *, thorough: bool) -> None:
     crowd.end_all()
     left = capabilities(crowd) ^ empty
     assert not left, f"{len(left)} capabilities differ from before: {[*left][:5]}"
-    for place in range(count):
+    for place in range(COUNT):
         crowd.make(place)
     all_wait(crowd)
     round_of_calls(crowd, queued=False)
-    crowd.check(invariants=True)
-
-
-def test_a_thousand_processes_live_are_ended_and_made_again() -> None:
-    live(1000, 5, thorough=False)
-
-
-def test_two_hundred_processes_leave_every_invariant_true() -> None:
-    live(200, 1, thorough=True)
-
-
-@pytest.mark.slow
-def test_a_thousand_processes_leave_every_invariant_true() -> None:
-    live(1000, 5, thorough=True)
+    crowd.check(thoroughly=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import TypeVar
 
 from vectoros.errors import hold
 from vectoros.kernel import derivation
@@ -10,6 +12,8 @@ from vectoros.kernel.objects import PAGE_SIZES, RIGHTS, Type
 from vectoros.kernel.root import ROOT_SIZE, Root
 from vectoros.kernel.slot import SIZE
 from vectoros.kernel_image.invariants.facts import Cap, Facts
+
+T = TypeVar("T")
 
 _DERIVED = {Type.IRQ_HANDLER: Type.IRQ_CONTROL, Type.IO_PORT: Type.IO_PORT_CONTROL}
 _SINGLE = (Type.IRQ_CONTROL, Type.IO_PORT_CONTROL, Type.ASID_CONTROL)
@@ -58,9 +62,7 @@ def valid_cap(facts: Facts) -> None:
 
 def valid_untyped(facts: Facts) -> None:
     """I4: an object is outside an untyped, or below its watermark."""
-    untypeds = sorted(facts.of[Type.UNTYPED], key=lambda cap: (cap.object, -cap.size))
-    for start, end, kind in _leaves(facts):
-        around = [u for u in untypeds if u.object < end and start < u.end]
+    for (start, end, kind), around in _around(facts, _leaves(facts)):
         for untyped in around:
             inside = untyped.object <= start and end <= untyped.object + untyped.badge
             hold(inside, f"I4: {kind.name} at {start:#x} is not in the used part of {untyped}")
@@ -68,11 +70,25 @@ def valid_untyped(facts: Facts) -> None:
 
 def untyped_mdb(facts: Facts) -> None:
     """I5: whatever lies in an untyped was derived from it, so that it can be revoked."""
-    for untyped in facts.of[Type.UNTYPED]:
-        for cap in facts.caps:
-            inside = cap.has_memory and untyped.object <= cap.object < untyped.end
-            if inside and cap.kind is not Type.UNTYPED:
-                hold(cap.is_under(untyped), f"I5: {cap} does not descend from {untyped}")
+    caps = (cap for cap in facts.caps if cap.has_memory and cap.kind is not Type.UNTYPED)
+    for (start, _, cap), around in _around(facts, ((cap.object, cap.end, cap) for cap in caps)):
+        for untyped in around:
+            known = untyped.object > start or cap.is_under(untyped)
+            hold(known, f"I5: {cap} does not descend from {untyped}")
+
+
+def _around(
+    facts: Facts, spans: Iterable[tuple[int, int, T]]
+) -> Iterator[tuple[tuple[int, int, T], list[Cap]]]:
+    """Yield each span, from a start to an end, with the untypeds that share a byte with it."""
+    coming = sorted(facts.of[Type.UNTYPED], key=lambda cap: cap.object, reverse=True)
+    near: list[Cap] = []
+    for span in sorted(spans, key=lambda span: span[0]):
+        start, end, _ = span
+        while coming and coming[-1].object < end:
+            near.append(coming.pop())
+        near = [untyped for untyped in near if start < untyped.end]
+        yield span, [untyped for untyped in near if untyped.object < end]
 
 
 def _untypeds_over(cap: Cap) -> list[Cap]:
