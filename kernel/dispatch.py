@@ -28,8 +28,8 @@ PIT_HZ = 1_193_182
 
 MAX_COUNT = 0xFFFF
 
-_STATE, _PRIORITY, _QUEUE, _DOMAIN, _SCHED_CONTEXT, _THREAD_FLAGS = Tcb.indices(
-    "state", "priority", "queue", "domain", "sched_context", "flags"
+_STATE, _PRIORITY, _DOMAIN, _SCHED_CONTEXT, _THREAD_FLAGS = Tcb.indices(
+    "state", "priority", "domain", "sched_context", "flags"
 )
 _SPACE, _TIMEOUT = (VSPACE >> 3) + 2, (TIMEOUT >> 3) + 2
 _CURRENT, _LOADED, _FPU_OWNER, _FPU_CLOSED, _TIMER_DUE, _STARTED, _OCCUPIED = Processor.indices(
@@ -133,18 +133,16 @@ def _goes_on(trap: Trap, processor: Processor, thread: int, until: int, *, over:
 
 
 def _partner(trap: Trap, until: int) -> int:
-    """Return who was woken last if it is to run next, so that it need not be queued; or 0."""
+    """Return who was woken last if it is clear that it runs next, without queueing it; or 0."""
     words, cpu, thread = trap.words, trap.cpu, trap.woken
     if not thread:
         return 0
     at = thread >> 3
-    context, top = words[at + _SCHED_CONTEXT] >> 3, highest(words, cpu)
-    priority: int = words[at + _PRIORITY]
+    context = words[at + _SCHED_CONTEXT] >> 3
     if (
-        (priority > top or (priority == top and context == words[cpu + _CONTEXT] >> 3))
+        words[at + _PRIORITY] > highest(words, cpu)
         and words[at + _STATE] == _RUNNING
         and words[at + _DOMAIN] == words[cpu + _TURN]
-        and not words[at + _QUEUE]
         and context
         and words[context + _BUDGET]
         and words[context + _DUE] <= until

@@ -231,7 +231,7 @@ class Crowd:
     # Comparing
 
     def check(self, *, thoroughly: bool = False) -> None:
-        """Compare the kernel's queues and states with the model's; if asked, the invariants, too."""
+        """Compare the kernel's queues and states with the model's, and if asked the invariants."""
         root, model = self.root, self.model
         for name, found, line in (
             ("ready", root.ready(), model.ready),
