@@ -113,6 +113,12 @@ class Memory:
 
     def write(self, address: int, data: bytes) -> None:
         """Store ``data``; bytes that fall outside RAM are lost, as on the bus."""
+        size = len(data)
+        if 0 < size <= self.size - address:  # written out: nearly every write is one of these
+            self.ram.view[address : address + size] = data
+            if self._listener is not None:
+                self._listener(address, size)
+            return
         for start, stored in self._store(address, data):
             if self._listener is not None:
                 self._listener(start, stored)
