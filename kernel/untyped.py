@@ -233,5 +233,5 @@ def _retype(
 
 @decodes(Type.UNTYPED, "Describe")
 def _describe(invocation: Invocation) -> Action | Refusal:
-    untyped = invocation.slot
-    return lambda: (untyped.object, untyped.bits, untyped.badge, untyped.device)
+    untyped, ram = invocation.slot, invocation.trap.ram
+    return lambda: (untyped.object, untyped.bits, used(ram, untyped.address), untyped.device)

@@ -251,7 +251,7 @@ CASES = (
          retype(Type.CNODE, A, bits=4),
          invoke(A, "CNODE.Move", 3, 4, A, 64, CNODE),
          revoke(UNTYPED),
-         invoke(UNTYPED, "UNTYPED.Describe").gives(UNTYPED_BASE, UNTYPED_BITS, 1024, 0),
+         invoke(UNTYPED, "UNTYPED.Describe").gives(UNTYPED_BASE, UNTYPED_BITS, 0, 0),
          retype(Type.ENDPOINT, A)),
     case("CNODE-085", "Delete: depths from 1 to 64",
          *(invoke(CNODE, "CNODE.Delete", A, depth).refused(Error.RANGE_ERROR, 1, 64)

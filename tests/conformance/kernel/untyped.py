@@ -75,7 +75,7 @@ CASES = (
          invoke(CNODE, "CNODE.Move", B, 64, 3, 4, A)),
     case("UNTYPED-018", "Retype starts over when everything is gone",
          make(Type.ENDPOINT), make(Type.TCB, offset=B), describe(4096), revoke(UNTYPED),
-         make(Type.ENDPOINT), describe(16)),
+         describe(0), make(Type.ENDPOINT), describe(16)),
     case("UNTYPED-019", "memory does not come back while something is left",
          make(Type.ENDPOINT), make(Type.ENDPOINT, offset=B), delete(A), describe(32)),
     case("UNTYPED-020", "memory that comes back is cleared",

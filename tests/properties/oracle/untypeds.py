@@ -34,7 +34,7 @@ SIZES = {
 @method(Type.UNTYPED, "Describe")
 def _describe(world: World, call: Invocation) -> Done:
     cap = call.cap
-    return cap.thing.address, cap.bits, cap.badge, int(cap.device)
+    return cap.thing.address, cap.bits, cap.badge if cap.children else 0, int(cap.device)
 
 
 @method(Type.UNTYPED, "Retype")
