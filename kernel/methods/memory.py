@@ -34,9 +34,8 @@ UNREACHED = (
 
 MEMORY = (
     row(
-        Type.UNTYPED, 1, "Describe()", 2, "say where the memory is, and how much of it is not"
-        " free, in bytes: none once all that was made of it is gone",
-        results="base size_bits used device",
+        Type.UNTYPED, 1, "Describe()", 2, "say where the memory is, and how many bytes of it are"
+        " not free", results="base size_bits used device",
     ),
     row(
         Type.UNTYPED, 2, "Retype(type, size_bits, node_index, node_depth, node_offset, count,"

@@ -2,7 +2,7 @@
 
     $ vectoros kernel abi Untyped.Describe
     0x0101  Untyped.Describe() -> base, size_bits, used, device
-            say where the memory is, and how much of it has been retyped, in bytes (cost 2)
+            say where the memory is, and how many bytes of it are not free (cost 2)
 
     $ vectoros snapshot save images/dev.img -o ready.vxs --until 'vectoros> '
     ready.vxs: tick ...
