@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.kernel.system import System
+from vectoros.kernel import domain
 from vectoros.kernel.abi import State as ThreadState
 from vectoros.kernel.derivation import CLOSE, OPEN
 from vectoros.kernel.endpoint import CALLS
@@ -18,7 +19,7 @@ from vectoros.kernel.methods.threads import REGISTERS
 from vectoros.kernel.notification import Notification
 from vectoros.kernel.objects import Right, Type
 from vectoros.kernel.reply import Reply
-from vectoros.kernel.root import ASID_POOLS, IRQ_LINES, MAX_ASID_POOLS
+from vectoros.kernel.root import ASID_POOLS, IRQ_LINES, MAX_ASID_POOLS, MAX_DOMAIN_ENTRIES
 from vectoros.kernel.sched_context import SchedContext
 from vectoros.kernel.scheduler import DOMAINS, PRIORITIES
 from vectoros.kernel.tcb import NAME, Tcb
@@ -70,6 +71,7 @@ def read(system: System) -> State:
     state["current",] = system.block.next
     for key, members in _ready(system):
         state["ready", *key] = members
+    state.update(_clock(system))
     state["audit",] = tuple(
         (entry.event, entry.subject, entry.object, entry.label, entry.status, entry.words)
         for entry in inspect.audit(root)
@@ -143,6 +145,7 @@ def _tcb(system: System, address: int) -> State:
         "fault": tcb.fault,
         "seen": (tcb.fault_ip, tcb.fault_address, tcb.fault_code),
         "lease": _lease(tcb),
+        "consumed": tcb.consumed,
         "sending": _sending(tcb),
         "buffer": tuple(words[buffer >> 3 : (buffer >> 3) + 512]) if buffer else (),
         **{register: getattr(tcb, register) for register in REGISTERS},
@@ -203,9 +206,18 @@ def _context(system: System, address: int) -> State:
         reply = Reply(system.ram, reply).below
     values = (
         found.tcb, found.notification, tuple(reversed(stack)), found.budget, found.period,
-        found.badge,
+        found.badge, found.refill_max,
     )  # fmt: skip
-    return {("context", address): values}
+    return {("context", address): values, ("account", address): (found.consumed, _time(found))}
+
+
+def _time(context: SchedContext) -> tuple[Any, ...]:
+    """Return what is left of a turn, or first and last tick of each refill."""
+    if not context.budget:
+        return ()
+    if context.round_robin:
+        return (context.left,)
+    return tuple((time, time + amount) for time, amount in context.refills)
 
 
 def _policy(system: System, address: int) -> State:
@@ -255,6 +267,20 @@ def _ready(system: System) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
     for index, head in enumerate(heads.tolist()):
         if head:
             yield divmod(index, PRIORITIES), _queue(system, at + 16 * index)
+
+
+def _clock(system: System) -> State:
+    """Return who waits for time, how far it is charged, and the domains' schedule."""
+    root, processor = system.root, system.root.processor
+    rows = {index: domain.entry(root, index) for index in range(MAX_DOMAIN_ENTRIES)}
+    return {
+        ("waiting",): _queue(system, processor.release_queue),
+        ("charged",): processor.started,
+        ("turn",): (
+            processor.domain, root.domain_index, processor.domain_end, root.domain_start,
+        ),
+        **{("schedule", index): (row.domain, row.duration) for index, row in rows.items()},
+    }  # fmt: skip
 
 
 _READERS: dict[Type, Reader] = {

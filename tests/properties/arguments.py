@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from tests.properties.lockstep import Lockstep, Words
 from tests.properties.oracle.capability import Cap, Slot
+from tests.properties.oracle.supply import LEAST
 from tests.properties.oracle.things import CNode, Endpoint, Reply
 from tests.properties.oracle.untypeds import MAKEABLE, SIZES
 from tests.properties.scene import SLICE, SPACE, At
@@ -58,10 +59,11 @@ WORDS: dict[str, tuple[int, ...]] = {
     ),
     "attributes": (0, 0, 1),
     "buffer": (0, 0x1000, 0x1000, 0x1008),
-    "budget": (SLICE,),
-    "period": (SLICE,),
-    "extra_refills": (0,),
-    "domain": (0, 0, 0, 1, 4),
+    "budget": (LEAST, LEAST, 2 * LEAST, 4 * LEAST, SLICE, LEAST - 1),
+    "period": (LEAST, 4 * LEAST, 4 * LEAST, 9 * LEAST, SLICE, 1 << 56),
+    "extra_refills": (0, 0, 1, 2, 8, 9),
+    "domain": (0, 0, 0, 0, 1, 4),
+    "duration": (0, LEAST, 2 * LEAST, 5 * LEAST, 5 * LEAST, LEAST - 1, 1 << 56),
     "flags": (0, 0, 1, 4, 8, 14),
     "irq": (1, 4, 5, 8, 0, 2, 15, 16),
     "first_port": (0x3F8, 0x400, 0x60, 0x10000),
@@ -172,7 +174,7 @@ class Chooser:
         own = self.pick((1, 1, 1, 0))
         mine = [place.address for place in found if place.mine]
         others = [place.address for place in found[:16]]
-        return self.pick((mine[-16:] if own else others) or [0])
+        return self.pick((mine[-16:] if own and mine else others) or [0])
 
     def cap(self, address: int) -> Cap | None:
         """Return what is at an address."""
@@ -202,6 +204,11 @@ class Chooser:
         self._places(row, slot, caps, words)
         if row.name == "Retype":
             self._retype(caps, words)
+        if row.object is Type.SCHED_CONTROL and self.pick((0, 1, 1)):
+            words["period"] = max(words["period"], words["budget"])
+            words["flags"] = 0
+        if row.object is Type.DOMAIN and "index" in words:
+            words["index"] = self.pick((0, 0, 0, 1, 1, 15, 16))
         values = list(words.values())
         if row.name == "WriteRegisters":
             values += [0x40_0000, 0x7000, 0x202, 4, 5, 6][: words["count"]]

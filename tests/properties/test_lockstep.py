@@ -19,10 +19,13 @@ from tests.properties.walk import (
     PAGES,
     ROWS,
     THREADS,
+    TICKS,
+    TIME,
     TREE,
     Action,
     Exception_,
     Interrupt,
+    Pass,
     Walk,
     invoked,
     picked,
@@ -70,6 +73,14 @@ class Steps(RuleBasedStateMachine):
     def pages(self, row: Method, data: st.DataObject) -> None:
         self.invoke(row, data)
 
+    @rule(row=st.sampled_from(TIME), data=DATA)
+    def time(self, row: Method, data: st.DataObject) -> None:
+        self.invoke(row, data)
+
+    @rule(ticks=st.sampled_from(TICKS))
+    def let_pass(self, ticks: int) -> None:
+        self.walk.do(Pass(ticks))
+
     @rule(row=st.sampled_from(ROWS), data=DATA)
     def invoke(self, row: Method, data: st.DataObject) -> None:
         while self.walk.both.idle:
@@ -86,7 +97,7 @@ class Steps(RuleBasedStateMachine):
     def other(self, trap: int) -> None:
         self.do(Words(trap, 0x41))
 
-    @rule(line=st.sampled_from([4, 4, 1, 5]))
+    @rule(line=st.sampled_from([4, 4, 1, 5, 0]))
     def interrupt(self, line: int) -> None:
         self.do(Interrupt(line))
 

@@ -110,8 +110,15 @@ class _Connecting:
         found.stack = [self.find(Type.REPLY, reply) for reply in value[2]]
         for reply in found.stack:
             reply.context = found
-        found.budget, found.period, found.badge = value[3:]
-        found.configured = bool(found.budget)
+        found.budget, found.period, found.badge, found.most = value[3:]
+
+    def account(self, value: Value, address: int) -> None:
+        found: SchedContext = self.find(Type.SCHED_CONTEXT, address)
+        found.consumed, time = value
+        if found.configured and found.round_robin:
+            (found.turn,) = time
+        else:
+            found.spans = [*time]
 
     def policy(self, value: Value, address: int) -> None:
         found: Policy = self.find(Type.POLICY, address)
@@ -135,6 +142,19 @@ class _Connecting:
 
     def ready(self, value: Value, domain: int, priority: int) -> None:
         self.world.ready[domain, priority] = self.tcbs(value)
+
+    def waiting(self, value: Value) -> None:
+        self.world.waiting = self.tcbs(value)
+
+    def charged(self, value: Value) -> None:
+        self.world.charged = value
+
+    def turn(self, value: Value) -> None:
+        world = self.world
+        world.domain, world.turn, world.turn_end, world.first_turn = value
+
+    def schedule(self, value: Value, entry: int) -> None:
+        self.world.turns[entry] = value
 
     def thread(self, value: Value, address: int, name: str) -> None:
         thread = self.threads[address]
@@ -167,4 +187,5 @@ def _connect(world: World, state: State) -> None:
             read(value, *where)
     world.masked, world.next_id = state["masked",], state["next id",]
     world.current = connecting.threads.get(state["current",])
+    world.time = world.current.context if world.current else None
     world.audit = [Record(*record) for record in state["audit",]]

@@ -84,6 +84,8 @@ def receive(world: World, thread: Tcb, cap: Cap, *, blocking: bool, reply: Reply
                 stop(world, other)
     if thread.bound is not None and notifications.take(world, thread, thread.bound):
         return
+    if blocking:  # who calls may lend time instead
+        notifications.give_back(world, thread, thread.bound)
     grant = bool(cap.rights & Right.GRANT)
     senders = endpoint.waiting(State.BLOCKED_ON_SEND)
     if senders:
@@ -96,7 +98,6 @@ def receive(world: World, thread: Tcb, cap: Cap, *, blocking: bool, reply: Reply
             answer(world, sender)
             wake(world, sender)
     elif blocking:
-        notifications.give_back(world, thread, thread.bound)
         notifications.block(world, thread, State.BLOCKED_ON_RECEIVE, endpoint)
         thread.reply, thread.answerable = reply, grant
         if reply is not None:

@@ -30,7 +30,7 @@ def raised(
 ) -> None:
     """Let ``thread`` fault. ``seen`` is what Describe says: where, on what, and a code."""
     thread.fault, thread.faulting, thread.seen = fault, True, seen
-    cap = thread.cap("handler")
+    cap = thread.cap("timeout" if fault is Fault.TIMEOUT else "handler")
     if cap is None or not handles(cap):
         forget(world, thread)
         thread.state = State.INACTIVE
@@ -66,6 +66,17 @@ def exception(world: World, thread: Tcb, vector: int, error: int, address: int) 
         raised(world, thread, Fault.VM_FAULT, (ip, address, fetch, error), (ip, address, error))
         return
     raised(world, thread, Fault.USER_EXCEPTION, (vector, error), (ip, vector, error))
+
+
+def timed_out(world: World, thread: Tcb) -> bool:
+    """Let a thread that has used its budget up tell who is to know; say whether anybody is."""
+    context = thread.context
+    assert context is not None
+    if not handles(thread.cap("timeout")):
+        return False
+    words, context.consumed = (context.badge, context.consumed), 0
+    raised(world, thread, Fault.TIMEOUT, words, (thread.registers["rip"], *words))
+    return True
 
 
 def answerable(world: World, replier: Tcb, thread: Tcb) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from tests.properties.oracle import (
     contexts,
@@ -28,10 +29,10 @@ from tests.properties.oracle.lookup import named
 from tests.properties.oracle.methods import REGISTERED, Invocation
 from tests.properties.oracle.refusal import NotFound, Refused, capability, illegal
 from tests.properties.oracle.replying import reply_to
-from tests.properties.oracle.scheduling import choose
+from tests.properties.oracle.scheduling import choose, give_way, settle
 from tests.properties.oracle.things import Endpoint, Notification, Reply, Tcb
 from tests.properties.oracle.world import Record, World
-from vectoros.kernel.abi import State, Trap
+from vectoros.kernel.abi import COST_FAULT, COST_SWITCH, State, Trap
 from vectoros.kernel.audit import Event
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.methods import BY_LABEL
@@ -41,12 +42,30 @@ LOADED = (contexts, devices, leases, spaces, thread_slots, threads, untypeds, se
 """Modules whose methods are in the list because they have been imported."""
 
 
+TIMER = 0
+"""Its line, which signals nobody."""
+
+
+class Times(NamedTuple):
+    """When a trap was made, and when its cost was over."""
+
+    now: int
+    until: int
+    settled: bool
+    """Whether accounts are known to be settled, and are not put off."""
+
+
 class Faulted(Exception):
     """The thread has faulted: there is no answer."""
 
 
 class Oracle:
     """A system, and what traps do to it."""
+
+    time: Times
+    """Of the last trap."""
+    extra: int = 0
+    """Cost of telling that a budget is used up, and of the switch to another thread."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -56,37 +75,52 @@ class Oracle:
         """The thread that runs."""
         return self.world.current
 
-    def trap(self, **registers: int) -> None:
-        """Let the running thread make a system call with these registers."""
-        thread = self.world.current
-        assert thread is not None
-        self._now()
-        thread.registers.update(registers)
-        self._serve(thread, thread.registers["rax"])
-        choose(self.world)
+    def trap(self, *times: Times, **registers: int) -> None:
+        """Let the running thread make a system call with these registers.
 
-    def interrupt(self, line: int) -> None:
+        With several times it was preempted: it has made it again, and goes on.
+        """
+        thread, world = self.world.current, self.world
+        assert thread is not None
+        world.remarks = set()
+        thread.registers.update(registers)
+        for time in times[:-1]:
+            world.now = time.now
+            if time.settled:
+                settle(world, time.until)
+        world.now = times[-1].now
+        self._serve(thread, thread.registers["rax"])
+        self._end(times[-1])
+
+    def interrupt(self, line: int, time: Times) -> None:
         """Let a line of the interrupt controllers interrupt."""
         world = self.world
-        self._now()
-        if not world.masked >> line & 1:
+        world.now, world.remarks = time.now, set()
+        if line == TIMER:
+            pass
+        elif not world.masked >> line & 1:
             world.masked |= 1 << line
             cap = world.lines[line].cap
             if cap is not None:
                 assert isinstance(cap.thing, Notification)
                 notifications.signal(world, cap.thing, cap.badge)
-        choose(world)
+        self._end(time)
 
-    def exception(self, vector: int, error: int = 0, address: int = 0) -> None:
+    def exception(self, vector: int, error: int, address: int, time: Times) -> None:
         """Let the running thread fault."""
         assert self.world.current is not None
-        self._now()
+        self.world.now, self.world.remarks = time.now, set()
         faults.exception(self.world, self.world.current, vector, error, address)
-        choose(self.world)
+        self._end(time)
 
-    def _now(self) -> None:
-        current = self.world.current
-        self.world.time = current.context if current else None
+    def _end(self, time: Times) -> None:
+        """End a trap; remember what it costs besides what it did."""
+        before, self.time = self.world.current, time
+        told = choose(self.world, time.until, settled=time.settled)
+        if before is not None and not before.caps:
+            before = None  # it has ended
+        switched = self.world.current is not before
+        self.extra = COST_FAULT * told + COST_SWITCH * switched
 
     def _serve(self, thread: Tcb, number: int) -> None:
         world = self.world
@@ -111,7 +145,7 @@ class Oracle:
                 registers["rax"] = 0
             case Trap.YIELD:
                 registers["rax"] = 0
-                world.yielded = True
+                give_way(world)
             case Trap.CALL | Trap.SEND | Trap.NB_SEND:
                 call, blocking = trap is Trap.CALL, trap is not Trap.NB_SEND
                 self._invoke(thread, rdi, call=call, blocking=blocking)

@@ -54,6 +54,11 @@ def state(world: World) -> State:
     for key, queue in world.ready.items():
         if queue:
             found["ready", *key] = names(queue)
+    found["waiting",] = names(world.waiting)
+    found["charged",] = world.charged
+    found["turn",] = world.domain, world.turn, world.turn_end, world.first_turn
+    for entry, turn in world.turns.items():
+        found["schedule", entry] = turn
     found["audit",] = tuple(
         (each.event, each.subject, each.object, each.label, each.status, each.words)
         for each in (world.audit[-CAPACITY:] if world.log.cap else ())
@@ -97,6 +102,7 @@ def _thing(world: World, thing: Thing) -> Iterator[tuple[tuple[Any, ...], Any]]:
                 yield ("entry", thing.address, index), _entry(entry)
         case SchedContext():
             yield ("context", thing.address), _value(thing)
+            yield ("account", thing.address), (thing.consumed, _time(thing))
         case Endpoint() | Notification() | Reply() | Policy():
             yield (kind, thing.address), _value(thing)
 
@@ -113,9 +119,16 @@ def _value(thing: Endpoint | Notification | Reply | SchedContext | Policy) -> ob
         case SchedContext():
             tcb, notification = name(thing.tcb), name(thing.notification)
             stack = names(thing.stack)
-            return tcb, notification, stack, thing.budget, thing.period, thing.badge
+            worth = thing.budget, thing.period, thing.badge, thing.most
+            return tcb, notification, stack, *worth
         case Policy():
             return tuple(thing.masks)
+
+
+def _time(context: SchedContext) -> tuple[Any, ...]:
+    if not context.configured:
+        return ()
+    return (context.turn,) if context.round_robin else tuple(context.spans)
 
 
 def _entry(entry: Table | Page) -> tuple[Any, ...]:
@@ -142,6 +155,7 @@ def _tcb(world: World, tcb: Tcb) -> dict[str, Any]:
         "fault": tcb.fault.value,
         "seen": tcb.seen,
         "lease": tcb.lease,
+        "consumed": tcb.consumed,
         "sending": _sending(tcb),
         "buffer": tuple(world.pages.get(buffer // PAGE, [0] * 512)) if buffer else (),
         **tcb.registers,
