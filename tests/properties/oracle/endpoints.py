@@ -35,14 +35,14 @@ def send_as(
     """Send a message or a fault."""
     assert isinstance(thing, Endpoint)
     receivers = thing.waiting(State.BLOCKED_ON_RECEIVE)
+    if receivers or blocking:
+        thread.sending = sending
+        lend(world, thread, sending)
     if not receivers:
         if blocking:
-            thread.sending = sending
-            lend(world, thread, sending)
             notifications.block(world, thread, State.BLOCKED_ON_SEND, thing)
         return not blocking
     receiver = receivers[0]
-    thread.sending = sending
     reply, grant = receiver.reply, receiver.answerable
     cancel(world, receiver)
     transfer(world, thread, receiver, thing)
@@ -59,7 +59,6 @@ def _delivered(
     sending = sender.sending
     if sending.call or sending.fault is not None:
         if reply is not None and (sending.grant or sending.grant_reply):
-            lend(world, sender, sending)
             await_answer(world, sender, reply, receiver, grant)
         else:
             sender.lease = (0, 0, 0)

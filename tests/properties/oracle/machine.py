@@ -153,10 +153,7 @@ class Oracle:
                 blocking = trap in (Trap.RECV, Trap.WAIT)
                 self._receive(thread, blocking, trap in (Trap.RECV, Trap.NB_RECV))
             case Trap.REPLY_RECV:
-                reply = self._reply(thread)
-                if reply is not None:
-                    self._allowed(thread, reply.kind, 1)
-                    reply_to(world, thread, reply)
+                self._answer(thread)
                 self._receive(thread, True, True)
             case Trap.NB_SEND_RECV | Trap.NB_SEND_WAIT:
                 recv = trap is Trap.NB_SEND_RECV
@@ -181,6 +178,16 @@ class Oracle:
         failure = NotFound(Lookup.MISSING_CAPABILITY, 0)
         faults.no_capability(self.world, thread, address, failure, receiving=True)
         return Faulted()
+
+    def _answer(self, thread: Tcb) -> None:
+        """Answer whoever waits for that; with what is no Reply object, nobody."""
+        try:
+            cap = named(thread.cap("cspace"), thread.registers["r12"]).cap
+        except NotFound:
+            return
+        if cap is not None and isinstance(cap.thing, Reply):
+            self._allowed(thread, cap.kind, 1)
+            reply_to(self.world, thread, cap)
 
     def _reply(self, thread: Tcb) -> Cap | None:
         address = thread.registers["r12"]

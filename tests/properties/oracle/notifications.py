@@ -72,6 +72,7 @@ def take(world: World, thread: Tcb, found: Notification) -> bool:
         return False
     answer(world, thread, badge=found.signals)
     found.active, found.signals = False, 0
+    lend_time(world, found, thread)
     return True
 
 
