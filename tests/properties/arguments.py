@@ -57,6 +57,7 @@ WORDS: dict[str, tuple[int, ...]] = {
         0x40_0000,
         USER_LIMIT - 4096,
     ),
+    "message_size": (8, 64, 64, 1984, 1992, 12, 0),
     "attributes": (0, 0, 1),
     "buffer": (0, 0x1000, 0x1000, 0x1008),
     "budget": (LEAST, LEAST, 2 * LEAST, 4 * LEAST, SLICE, LEAST - 1),
@@ -202,6 +203,8 @@ class Chooser:
                 caps[name] = usual
         words = {name: int(self.pick(WORDS.get(name, ANY_WORD))) for name in row.arguments}
         self._places(row, slot, caps, words)
+        if row.object is Type.CHANNEL and "notification" in caps and self.pick((0, 0, 1)):
+            caps["notification"] = self.address(Type.NULL)
         if row.name == "Retype":
             self._retype(caps, words)
         if row.object is Type.SCHED_CONTROL and self.pick((0, 1, 1)):

@@ -195,6 +195,7 @@ def _capabilities(both: Scene) -> None:
     both.must(Init.IO_PORT_CONTROL, Type.IO_PORT_CONTROL, "Issue", *words, caps=cspace)
     both.must(At.LINE, Type.IRQ_HANDLER, "SetNotification", caps=(At.SIGNAL,))
     both.must(At.LINE, Type.IRQ_HANDLER, "Ack")
+    both.must(At.CHANNEL, Type.CHANNEL, "SetNotification", caps=(At.SIGNAL,))
     for kind, slot in ((Type.PDPT, At.PDPT), (Type.PD, At.PD), (Type.PT, At.PT)):
         both.must(slot, kind, "Map", SPACE, caps=(Init.PML4,))
     both.must(At.READ_ONLY, Type.FRAME, "Map", SPACE + 4096, 2, 0, caps=(Init.PML4,))

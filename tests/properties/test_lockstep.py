@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.properties.arguments import Chooser, Pick
 from tests.properties.lockstep import Disagreement, Words
 from tests.properties.walk import (
+    CHANNELS,
     MESSAGES,
     OTHERS,
     PAGES,
@@ -73,6 +74,10 @@ class Steps(RuleBasedStateMachine):
     def pages(self, row: Method, data: st.DataObject) -> None:
         self.invoke(row, data)
 
+    @rule(row=st.sampled_from(CHANNELS), data=DATA)
+    def channels(self, row: Method, data: st.DataObject) -> None:
+        self.invoke(row, data)
+
     @rule(row=st.sampled_from(TIME), data=DATA)
     def time(self, row: Method, data: st.DataObject) -> None:
         self.invoke(row, data)
@@ -123,7 +128,7 @@ def walked(seed: str, steps: int) -> Walk:
     return walk
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(24))
 def test_kernel_and_oracle_agree_on_a_walk(seed: int) -> None:
     assert len(walked(f"short {seed}", 150).done) == 150
 

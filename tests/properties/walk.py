@@ -31,6 +31,7 @@ TIME = [
 TIME += 2 * [row for row in TIME if row.object in (Type.SCHED_CONTROL, Type.DOMAIN)]
 """And what says how long."""
 PAGES = [row for row in ROWS if row.object in (Type.FRAME, Type.PT, Type.PD, Type.LEASE)]
+CHANNELS = [row for row in ROWS if row.object is Type.CHANNEL]
 LEASES = [row for row in ROWS if row.object is Type.LEASE]
 
 MESSAGES = [trap for trap in Trap if trap not in (Trap.DEBUG_PUT_CHAR, Trap.YIELD)]
@@ -63,13 +64,18 @@ class Exception_:
     address: int = 0x1234
 
 
+CHOICES = {
+    "tree": TREE, "threads": THREADS, "pages": PAGES, "channels": CHANNELS, "time": TIME,
+}  # fmt: skip
+"""Methods by kinds of steps; others may be any."""
+
 Action = Words | Interrupt | Exception_ | Pass
 
 PATIENCE = 4
 """Actions without anybody running after which the scene is set again."""
 
-KINDS = (*["tree"] * 3, *["threads"] * 3, "any", "any", "pages", *["message"] * 5, "other",
-         *["time"] * 2, *["pass"] * 5, "interrupt", "exception")  # fmt: skip
+KINDS = (*["tree"] * 3, *["threads"] * 3, "any", "any", "pages", "channels", *["message"] * 5,
+         "other", *["time"] * 2, *["pass"] * 5, "interrupt", "exception")  # fmt: skip
 
 
 def picked(pick: Pick, both: Lockstep) -> Action:
@@ -90,7 +96,7 @@ def picked(pick: Pick, both: Lockstep) -> Action:
             return Interrupt(pick((LINE, LINE, 1, 5, TIMER)))
         case "exception":
             return Exception_(pick((14, 14, 0, 13, 6)), pick((4, 6, 0x14)))
-    rows = {"tree": TREE, "threads": THREADS, "pages": PAGES, "time": TIME}.get(kind, ROWS)
+    rows = CHOICES.get(kind, ROWS)
     return invoked(pick, both, pick(rows))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from tests.properties.oracle import (
+    channels,
     contexts,
     devices,
     faults,
@@ -38,7 +39,7 @@ from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.methods import BY_LABEL
 from vectoros.kernel.objects import Right, Type
 
-LOADED = (contexts, devices, leases, spaces, thread_slots, threads, untypeds, security)
+LOADED = (channels, contexts, devices, leases, spaces, thread_slots, threads, untypeds, security)
 """Modules whose methods are in the list because they have been imported."""
 
 

@@ -98,6 +98,8 @@ class Tcb(Thing):
     lease: tuple[int, int, int] = (0, 0, 0)
     consumed: int = 0
     """Ticks that it has had."""
+    heard: int = 0
+    """Number of the last broadcast that it has heard of."""
 
     def slots(self) -> Iterator[Slot]:
         """Yield the slots that it runs with."""
@@ -126,6 +128,9 @@ class Notification(Thing):
     queue: list[Tcb] = field(default_factory=list)
     active: bool = False
     signals: int = 0
+    broadcast: int = 0
+    """Number of the last broadcast."""
+    broadcast_badge: int = 0
     bound: Tcb | None = None
     context: SchedContext | None = None
 

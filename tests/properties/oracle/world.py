@@ -68,6 +68,10 @@ class World:
     """Memory that messages and leases have touched, in words, by page."""
     pools: list[AsidPool | None] = field(default_factory=lambda: [None] * 8)
     masked: int = 0xFFFF
+    bells: list[tuple[Slot, Thing | None]] = field(default_factory=list)
+    """The kernel's slots for what channels signal, and whose each is while it is full."""
+    broadcasts: int = 0
+    """How many there were."""
     next_id: int = 1
     audit: list[Record] = field(default_factory=list)
 
