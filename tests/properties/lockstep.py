@@ -306,8 +306,12 @@ class Lockstep:
         """What a trap costs is what it did, and who runs after it."""
         block, oracle = self.system.block, self.oracle
         did = oracle.time.until - oracle.time.now
-        if did != (block.cost - oracle.extra) * COST_UNIT:
-            raise Disagreement(f"it costs {block.cost}, {oracle.extra} over {did} ticks\n{self}")
+        price = oracle.price * COST_UNIT
+        if did != (block.cost - oracle.extra) * COST_UNIT or (
+            did < price if oracle.world.works else did != price
+        ):
+            what = f"{block.cost} units, {oracle.extra} of them for who is next"
+            raise Disagreement(f"it costs {what}, and the price is {price} ticks\n{self}")
 
     def _unchanged(self, before: bytearray, thread: Tcb, audited: bool) -> None:
         """T1: an error changes registers, accounts and the audit log, and nothing else."""

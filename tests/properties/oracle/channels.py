@@ -97,6 +97,7 @@ def broadcast(world: World, found: Notification, badge: int) -> int:
     for thread in hear:
         thread.heard = world.broadcasts
         signal(world, found, badge)
+    world.cost += len(hear)
     return len(hear)
 
 

@@ -131,6 +131,7 @@ def stop(world: World, thread: Tcb) -> None:
 
 def restart(world: World, thread: Tcb) -> None:
     """Let a thread that waits make its trap again; who has faulted stops."""
+    world.works = True
     faulted = thread.faulting
     stop(world, thread)
     if not faulted:

@@ -10,7 +10,7 @@ from tests.properties.oracle.scheduling import forget, wake
 from tests.properties.oracle.things import Tcb
 from tests.properties.oracle.transfer import FAULT_REGISTERS
 from tests.properties.oracle.world import Record, World
-from vectoros.kernel.abi import Fault, State
+from vectoros.kernel.abi import COST_FAULT, Fault, State
 from vectoros.kernel.audit import Event
 from vectoros.kernel.frame import USER_WRITES
 from vectoros.kernel.objects import Right, Type
@@ -30,6 +30,7 @@ def raised(
 ) -> None:
     """Let ``thread`` fault. ``seen`` is what Describe says: where, on what, and a code."""
     thread.fault, thread.faulting, thread.seen = fault, True, seen
+    world.cost += COST_FAULT
     cap = thread.cap("timeout" if fault is Fault.TIMEOUT else "handler")
     if cap is None or not handles(cap):
         forget(world, thread)

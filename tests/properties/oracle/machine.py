@@ -33,7 +33,7 @@ from tests.properties.oracle.replying import reply_to
 from tests.properties.oracle.scheduling import choose, give_way, settle
 from tests.properties.oracle.things import Endpoint, Notification, Reply, Tcb
 from tests.properties.oracle.world import Record, World
-from vectoros.kernel.abi import COST_FAULT, COST_SWITCH, State, Trap
+from vectoros.kernel.abi import COST_FAULT, COST_INTERRUPT, COST_SWITCH, TRAPS, State, Trap
 from vectoros.kernel.audit import Event
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.methods import BY_LABEL
@@ -65,6 +65,8 @@ class Oracle:
 
     time: Times
     """Of the last trap."""
+    price: int = 0
+    """Units that it costs until then."""
     extra: int = 0
     """Cost of telling that a budget is used up, and of the switch to another thread."""
 
@@ -83,20 +85,20 @@ class Oracle:
         """
         thread, world = self.world.current, self.world
         assert thread is not None
-        world.remarks = set()
         thread.registers.update(registers)
         for time in times[:-1]:
             world.now = time.now
             if time.settled:
                 settle(world, time.until)
-        world.now = times[-1].now
+        world.begin(times[-1].now)
         self._serve(thread, thread.registers["rax"])
         self._end(times[-1])
 
     def interrupt(self, line: int, time: Times) -> None:
         """Let a line of the interrupt controllers interrupt."""
         world = self.world
-        world.now, world.remarks = time.now, set()
+        world.begin(time.now)
+        world.cost += COST_INTERRUPT
         if line == TIMER:
             pass
         elif not world.masked >> line & 1:
@@ -110,13 +112,13 @@ class Oracle:
     def exception(self, vector: int, error: int, address: int, time: Times) -> None:
         """Let the running thread fault."""
         assert self.world.current is not None
-        self.world.now, self.world.remarks = time.now, set()
+        self.world.begin(time.now)
         faults.exception(self.world, self.world.current, vector, error, address)
         self._end(time)
 
     def _end(self, time: Times) -> None:
         """End a trap; remember what it costs besides what it did."""
-        before, self.time = self.world.current, time
+        before, self.time, self.price = self.world.current, time, self.world.cost
         told = choose(self.world, time.until, settled=time.settled)
         if before is not None and not before.caps:
             before = None  # it has ended
@@ -129,6 +131,7 @@ class Oracle:
             if number not in list(Trap):
                 faults.no_trap(world, thread)
                 return
+            world.cost += TRAPS[Trap(number)].cost
             if not security.allows(thread, 0, number):
                 self._denied(thread, 0, number)
             self._made(thread, Trap(number))
@@ -265,6 +268,7 @@ class Oracle:
         if row is None or row.object is not kind or cap.dying:
             raise illegal()
         self._allowed(thread, kind, row.number)
+        self.world.cost += row.cost
         message = message_of(self.world, thread)
         names, caps = row.arguments, row.capabilities
         record = Record(

@@ -54,6 +54,10 @@ class World:
     """Those who wait for time, by when there is some."""
     now: int = 0
     """Tick of the trap."""
+    cost: int = 0
+    """Units that the trap costs, as far as the reference has a price."""
+    works: bool = False
+    """It also does what has none: it deletes, clears or copies memory, or restarts threads."""
     charged: int = 0
     """Tick up to which time has been charged."""
     domain: int = 0
@@ -74,6 +78,10 @@ class World:
     """How many there were."""
     next_id: int = 1
     audit: list[Record] = field(default_factory=list)
+
+    def begin(self, now: int) -> None:
+        """Let there be another trap."""
+        self.now, self.cost, self.works, self.remarks = now, 0, False, set()
 
     def caps(self) -> Iterator[Cap]:
         """Yield every capability, parents before children."""
