@@ -184,19 +184,24 @@ class Chooser:
     def place(self, root: int, *, empty: bool) -> tuple[int, int]:
         """Return index and depth of a slot below the CNode at ``root``."""
         found = [
-            (place.path, place.depth)
+            place
             for place in places(self.cap(root))
             if (place.slot.cap is None) is empty and place.mine
         ]
         if empty:
             found = found[:12] + found[-12:]
-        return self.pick(found or [(0, 64)])
+        elif found and bool(self.pick((0, 1))):  # else of what there is one, few would be picked
+            kind = self.pick(sorted({place.slot.cap.kind for place in found if place.slot.cap}))
+            found = [place for place in found if place.slot.cap and place.slot.cap.kind is kind]
+        return self.pick([(place.path, place.depth) for place in found] or [(0, 64)])
 
     # -- methods
 
     def method(self, row: Method) -> Words:
         """Pick an invocation of a method; in a third of them, one argument is wrong."""
         slot = self._lender() if row.object is Type.LEASE else self.address(row.object)
+        if row.object is Type.CNODE and self.cap(Init.CNODE) and self.pick((0, 1)):
+            slot = int(Init.CNODE)
         caps = {name: self.address(*KINDS[name]) for name in row.capabilities}
         for name, usual in USUAL.items():
             if name in caps and self.cap(usual) and self.pick((0, 1, 1)):

@@ -212,7 +212,7 @@ def _thread(both: Scene, index: int, thread: int) -> None:
     roots = (Init.CNODE, Init.PML4, At.BUFFERS + index)
     both.must(thread, Type.TCB, "Configure", 0, 0, 0x1000 * (index + 1), caps=roots)
     context = At.CONTEXTS + index if thread != At.PASSIVE else At.CONTEXT
-    words, control = (*BUDGETS[index], index, index, 0), Init.SCHED_CONTROL
+    words, control = (*BUDGETS[index], index // 3, index, 0), Init.SCHED_CONTROL
     both.must(control, Type.SCHED_CONTROL, "Configure", *words, caps=(context,))
     caps = (Init.TCB, context, At.HANDLER)
     both.must(thread, Type.TCB, "SetSchedParams", 120, PRIORITIES[index], caps=caps)

@@ -190,6 +190,7 @@ class Oracle:
         except NotFound:
             return
         if cap is not None and isinstance(cap.thing, Reply):
+            self._named(thread, thread.registers["r12"], blocking=False)
             self._allowed(thread, cap.kind, 1)
             reply_to(self.world, thread, cap)
 
