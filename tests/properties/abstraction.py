@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.kernel.system import System
+from vectoros.kernel import domain
 from vectoros.kernel.abi import State as ThreadState
 from vectoros.kernel.derivation import CLOSE, OPEN
 from vectoros.kernel.endpoint import CALLS
@@ -18,9 +19,19 @@ from vectoros.kernel.methods.threads import REGISTERS
 from vectoros.kernel.notification import Notification
 from vectoros.kernel.objects import Right, Type
 from vectoros.kernel.reply import Reply
-from vectoros.kernel.root import ASID_POOLS, IRQ_LINES, MAX_ASID_POOLS
+from vectoros.kernel.ring import RING
+from vectoros.kernel.root import (
+    ASID_POOLS,
+    BELLS,
+    IRQ_LINES,
+    MAX_ASID_POOLS,
+    MAX_DOMAIN_ENTRIES,
+    ROOT_SIZE,
+)
 from vectoros.kernel.sched_context import SchedContext
 from vectoros.kernel.scheduler import DOMAINS, PRIORITIES
+from vectoros.kernel.slot import SIZE as SLOT_SIZE
+from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import NAME, Tcb
 from vectoros.kernel_image import inspect
 from vectoros.units import PAGE_SIZE
@@ -33,6 +44,8 @@ ADDRESS = 0x000F_FFFF_FFFF_F000
 PRESENT, WRITABLE, LARGE, NO_EXECUTE = 1, 2, 0x80, 1 << 63
 SHIFTS = (39, 30, 21, 12)
 ASIDS = (1 << 28) - 1
+BELL_MAPPING = Slot.fields["mapping"].offset >> 3
+"""Word of a channel's notification that says which channel's it is."""
 PAGED = (Type.FRAME, Type.CHANNEL)
 TABLES = (Type.PML4, Type.PDPT, Type.PD, Type.PT)
 SIZED = {Type.UNTYPED, Type.CNODE, *PAGED}
@@ -70,6 +83,11 @@ def read(system: System) -> State:
     state["current",] = system.block.next
     for key, members in _ready(system):
         state["ready", *key] = members
+    bells = root.address + BELLS >> 3
+    mappings = words[bells : root.address + ROOT_SIZE >> 3][BELL_MAPPING :: SLOT_SIZE >> 3]
+    state["bells",] = bells << 3, tuple(mappings.tolist())
+    state["broadcasts",] = root.broadcasts
+    state.update(_clock(system))
     state["audit",] = tuple(
         (entry.event, entry.subject, entry.object, entry.label, entry.status, entry.words)
         for entry in inspect.audit(root)
@@ -143,6 +161,8 @@ def _tcb(system: System, address: int) -> State:
         "fault": tcb.fault,
         "seen": (tcb.fault_ip, tcb.fault_address, tcb.fault_code),
         "lease": _lease(tcb),
+        "consumed": tcb.consumed,
+        "heard": tcb.heard,
         "sending": _sending(tcb),
         "buffer": tuple(words[buffer >> 3 : (buffer >> 3) + 512]) if buffer else (),
         **{register: getattr(tcb, register) for register in REGISTERS},
@@ -185,7 +205,7 @@ def _notification(system: System, address: int) -> State:
     found = Notification(system.ram, address)
     values = (
         _queue(system, address), bool(found.active), found.signals, found.bound,
-        found.sched_context,
+        found.sched_context, found.broadcast, found.broadcast_badge,
     )  # fmt: skip
     return {("notification", address): values}
 
@@ -203,9 +223,23 @@ def _context(system: System, address: int) -> State:
         reply = Reply(system.ram, reply).below
     values = (
         found.tcb, found.notification, tuple(reversed(stack)), found.budget, found.period,
-        found.badge,
+        found.badge, found.refill_max,
     )  # fmt: skip
-    return {("context", address): values}
+    return {("context", address): values, ("account", address): (found.consumed, _time(found))}
+
+
+def _time(context: SchedContext) -> tuple[Any, ...]:
+    """Return what is left of a turn, or first and last tick of each refill."""
+    if not context.budget:
+        return ()
+    if context.round_robin:
+        return (context.left,)
+    return tuple((time, time + amount) for time, amount in context.refills)
+
+
+def _channel(system: System, address: int) -> State:
+    first = address >> 3
+    return {("channel", address): tuple(system.ram.words[first : first + (RING >> 3)])}
 
 
 def _policy(system: System, address: int) -> State:
@@ -257,6 +291,20 @@ def _ready(system: System) -> Iterator[tuple[tuple[int, int], tuple[int, ...]]]:
             yield divmod(index, PRIORITIES), _queue(system, at + 16 * index)
 
 
+def _clock(system: System) -> State:
+    """Return who waits for time, how far it is charged, and the domains' schedule."""
+    root, processor = system.root, system.root.processor
+    rows = {index: domain.entry(root, index) for index in range(MAX_DOMAIN_ENTRIES)}
+    return {
+        ("waiting",): _queue(system, processor.release_queue),
+        ("charged",): processor.started,
+        ("turn",): (
+            processor.domain, root.domain_index, processor.domain_end, root.domain_start,
+        ),
+        **{("schedule", index): (row.domain, row.duration) for index, row in rows.items()},
+    }  # fmt: skip
+
+
 _READERS: dict[Type, Reader] = {
     Type.TCB: _tcb,
     Type.ENDPOINT: _endpoint,
@@ -264,6 +312,7 @@ _READERS: dict[Type, Reader] = {
     Type.REPLY: _reply,
     Type.SCHED_CONTEXT: _context,
     Type.POLICY: _policy,
+    Type.CHANNEL: _channel,
     Type.PML4: _space,
     Type.PDPT: _table(1),
     Type.PD: _table(2),

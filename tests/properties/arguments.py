@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from tests.properties.lockstep import Lockstep, Words
 from tests.properties.oracle.capability import Cap, Slot
+from tests.properties.oracle.supply import LEAST
 from tests.properties.oracle.things import CNode, Endpoint, Reply
 from tests.properties.oracle.untypeds import MAKEABLE, SIZES
 from tests.properties.scene import SLICE, SPACE, At
@@ -56,12 +57,14 @@ WORDS: dict[str, tuple[int, ...]] = {
         0x40_0000,
         USER_LIMIT - 4096,
     ),
+    "message_size": (8, 64, 64, 1984, 1992, 12, 0),
     "attributes": (0, 0, 1),
     "buffer": (0, 0x1000, 0x1000, 0x1008),
-    "budget": (SLICE,),
-    "period": (SLICE,),
-    "extra_refills": (0,),
-    "domain": (0, 0, 0, 1, 4),
+    "budget": (LEAST, LEAST, 2 * LEAST, 4 * LEAST, SLICE, LEAST - 1),
+    "period": (LEAST, 4 * LEAST, 4 * LEAST, 9 * LEAST, SLICE, 1 << 56),
+    "extra_refills": (0, 0, 1, 2, 8, 9),
+    "domain": (0, 0, 0, 0, 1, 4),
+    "duration": (0, LEAST, 2 * LEAST, 5 * LEAST, 5 * LEAST, LEAST - 1, 1 << 56),
     "flags": (0, 0, 1, 4, 8, 14),
     "irq": (1, 4, 5, 8, 0, 2, 15, 16),
     "first_port": (0x3F8, 0x400, 0x60, 0x10000),
@@ -172,7 +175,7 @@ class Chooser:
         own = self.pick((1, 1, 1, 0))
         mine = [place.address for place in found if place.mine]
         others = [place.address for place in found[:16]]
-        return self.pick((mine[-16:] if own else others) or [0])
+        return self.pick((mine[-16:] if own and mine else others) or [0])
 
     def cap(self, address: int) -> Cap | None:
         """Return what is at an address."""
@@ -181,27 +184,39 @@ class Chooser:
     def place(self, root: int, *, empty: bool) -> tuple[int, int]:
         """Return index and depth of a slot below the CNode at ``root``."""
         found = [
-            (place.path, place.depth)
+            place
             for place in places(self.cap(root))
             if (place.slot.cap is None) is empty and place.mine
         ]
         if empty:
             found = found[:12] + found[-12:]
-        return self.pick(found or [(0, 64)])
+        elif found and bool(self.pick((0, 1))):  # else of what there is one, few would be picked
+            kind = self.pick(sorted({place.slot.cap.kind for place in found if place.slot.cap}))
+            found = [place for place in found if place.slot.cap and place.slot.cap.kind is kind]
+        return self.pick([(place.path, place.depth) for place in found] or [(0, 64)])
 
     # -- methods
 
     def method(self, row: Method) -> Words:
         """Pick an invocation of a method; in a third of them, one argument is wrong."""
         slot = self._lender() if row.object is Type.LEASE else self.address(row.object)
+        if row.object is Type.CNODE and self.cap(Init.CNODE) and self.pick((0, 1)):
+            slot = int(Init.CNODE)
         caps = {name: self.address(*KINDS[name]) for name in row.capabilities}
         for name, usual in USUAL.items():
             if name in caps and self.cap(usual) and self.pick((0, 1, 1)):
                 caps[name] = usual
         words = {name: int(self.pick(WORDS.get(name, ANY_WORD))) for name in row.arguments}
         self._places(row, slot, caps, words)
+        if row.object is Type.CHANNEL and "notification" in caps and self.pick((0, 0, 1)):
+            caps["notification"] = self.address(Type.NULL)
         if row.name == "Retype":
             self._retype(caps, words)
+        if row.object is Type.SCHED_CONTROL and self.pick((0, 1, 1)):
+            words["period"] = max(words["period"], words["budget"])
+            words["flags"] = 0
+        if row.object is Type.DOMAIN and "index" in words:
+            words["index"] = self.pick((0, 0, 0, 1, 1, 15, 16))
         values = list(words.values())
         if row.name == "WriteRegisters":
             values += [0x40_0000, 0x7000, 0x202, 4, 5, 6][: words["count"]]

@@ -14,13 +14,14 @@ from functools import cache
 from tests.kernel.system import Spec, System, memory_of, serve_boot
 from tests.properties.lockstep import Lockstep, Words
 from tests.properties.oracle.lookup import named
+from tests.properties.oracle.supply import LEAST as MIN_BUDGET
 from vectoros.kernel.abi import Trap
 from vectoros.kernel.objects import Type
 from vectoros.kernel.process_layout import Grant, Init
 
 SIZE = 4 << 20
 SLICE = 1 << 40
-"""Budget of every scheduling context: more than any run of a test takes."""
+"""A budget that is more than any run of a test takes."""
 
 SPACE = 1 << 39
 """Where nothing is mapped yet, and the first of each table can be."""
@@ -71,6 +72,13 @@ class At(IntEnum):
 
 
 THREADS = (At.FIRST, At.SECOND, At.THIRD, At.PASSIVE)
+BUDGETS = (
+    (SLICE, SLICE),
+    (3 * MIN_BUDGET, 3 * MIN_BUDGET),
+    (2 * MIN_BUDGET, 5 * MIN_BUDGET),
+    (2 * MIN_BUDGET, 9 * MIN_BUDGET),
+)
+"""And periods: two in round robin, two that wait for more."""
 PRIORITIES = (100, 100, 101, 120)
 LINE = 4
 PORTS = 0x3F8, 0x3FF
@@ -121,6 +129,9 @@ def build(both: Scene) -> Scene:
     _capabilities(both)
     for index, thread in enumerate(THREADS):
         _thread(both, index, thread)
+    # From now on whoever starts the schedule lets two domains take turns.
+    for entry, ticks in enumerate((7 * MIN_BUDGET, 2 * MIN_BUDGET)):
+        both.must(Init.DOMAIN, Type.DOMAIN, "ScheduleConfigure", entry, entry, ticks)
     both.must(Init.TCB, Type.TCB, "SetPriority", 1, caps=(Init.TCB,))
     # The passive one runs first, on a context that is then taken from it.
     both.trap(Words(Trap.RECV, At.OTHER_ENDPOINT, r12=At.OTHER_REPLY))
@@ -184,6 +195,7 @@ def _capabilities(both: Scene) -> None:
     both.must(Init.IO_PORT_CONTROL, Type.IO_PORT_CONTROL, "Issue", *words, caps=cspace)
     both.must(At.LINE, Type.IRQ_HANDLER, "SetNotification", caps=(At.SIGNAL,))
     both.must(At.LINE, Type.IRQ_HANDLER, "Ack")
+    both.must(At.CHANNEL, Type.CHANNEL, "SetNotification", caps=(At.SIGNAL,))
     for kind, slot in ((Type.PDPT, At.PDPT), (Type.PD, At.PD), (Type.PT, At.PT)):
         both.must(slot, kind, "Map", SPACE, caps=(Init.PML4,))
     both.must(At.READ_ONLY, Type.FRAME, "Map", SPACE + 4096, 2, 0, caps=(Init.PML4,))
@@ -200,9 +212,11 @@ def _thread(both: Scene, index: int, thread: int) -> None:
     roots = (Init.CNODE, Init.PML4, At.BUFFERS + index)
     both.must(thread, Type.TCB, "Configure", 0, 0, 0x1000 * (index + 1), caps=roots)
     context = At.CONTEXTS + index if thread != At.PASSIVE else At.CONTEXT
-    words, control = (SLICE, SLICE, 0, index, 0), Init.SCHED_CONTROL
+    words, control = (*BUDGETS[index], index // 3, index, 0), Init.SCHED_CONTROL
     both.must(control, Type.SCHED_CONTROL, "Configure", *words, caps=(context,))
     caps = (Init.TCB, context, At.HANDLER)
     both.must(thread, Type.TCB, "SetSchedParams", 120, PRIORITIES[index], caps=caps)
+    if thread == At.PASSIVE:
+        both.must(thread, Type.TCB, "SetTimeoutEndpoint", caps=(At.HANDLER,))
     registers = (0x40_0000, 0x7000, 0x202)
     both.must(thread, Type.TCB, "WriteRegisters", 1, 3, *registers)

@@ -43,3 +43,10 @@ def held(found: Slots, slot: int) -> set[int]:
             size = 1 << (row[BITS] + SLOT_BITS if row[KIND] == "CNODE" else FIXED_BITS[Type.TCB])
             spans.append(range(row[OBJECT], row[OBJECT] + size))
     return {address for address in found if any(address in span for span in spans)}
+
+
+def signalled(state: State) -> set[int]:
+    """Return the kernel's own slots that are full: what lines and channels signal."""
+    base, owners = state["bells",]
+    bells = {base + (index << SLOT_BITS) for index, owner in enumerate(owners) if owner}
+    return bells | {value for key, value in state.items() if key[0] == "line"}

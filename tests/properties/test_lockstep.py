@@ -14,15 +14,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.properties.arguments import Chooser, Pick
 from tests.properties.lockstep import Disagreement, Words
 from tests.properties.walk import (
+    CHANNELS,
     MESSAGES,
     OTHERS,
     PAGES,
     ROWS,
     THREADS,
+    TICKS,
+    TIME,
     TREE,
     Action,
     Exception_,
     Interrupt,
+    Pass,
     Walk,
     invoked,
     picked,
@@ -70,6 +74,18 @@ class Steps(RuleBasedStateMachine):
     def pages(self, row: Method, data: st.DataObject) -> None:
         self.invoke(row, data)
 
+    @rule(row=st.sampled_from(CHANNELS), data=DATA)
+    def channels(self, row: Method, data: st.DataObject) -> None:
+        self.invoke(row, data)
+
+    @rule(row=st.sampled_from(TIME), data=DATA)
+    def time(self, row: Method, data: st.DataObject) -> None:
+        self.invoke(row, data)
+
+    @rule(ticks=st.sampled_from(TICKS))
+    def let_pass(self, ticks: int) -> None:
+        self.walk.do(Pass(ticks))
+
     @rule(row=st.sampled_from(ROWS), data=DATA)
     def invoke(self, row: Method, data: st.DataObject) -> None:
         while self.walk.both.idle:
@@ -86,7 +102,7 @@ class Steps(RuleBasedStateMachine):
     def other(self, trap: int) -> None:
         self.do(Words(trap, 0x41))
 
-    @rule(line=st.sampled_from([4, 4, 1, 5]))
+    @rule(line=st.sampled_from([4, 4, 1, 5, 0]))
     def interrupt(self, line: int) -> None:
         self.do(Interrupt(line))
 
@@ -112,7 +128,7 @@ def walked(seed: str, steps: int) -> Walk:
     return walk
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(24))
 def test_kernel_and_oracle_agree_on_a_walk(seed: int) -> None:
     assert len(walked(f"short {seed}", 150).done) == 150
 

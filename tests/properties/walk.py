@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from tests.properties.arguments import Chooser, Pick
 from tests.properties.lockstep import Abandoned, Disagreement, Lockstep, Words
+from tests.properties.oracle.machine import TIMER
 from tests.properties.oracle.methods import REGISTERED
+from tests.properties.oracle.supply import LEAST as MIN_BUDGET
 from tests.properties.oracle.things import Tcb
 from tests.properties.scene import LINE, scene
 from vectoros.kernel.abi import Trap
@@ -15,19 +17,27 @@ from vectoros.kernel.methods import METHODS
 from vectoros.kernel.methods.row import Method
 from vectoros.kernel.objects import Type
 
-UNMODELLED = {"ScheduleConfigure", "ScheduleSetStart"}
-"""Methods whose effect the oracle does not know."""
-
-ROWS = [row for row in METHODS if row.label in REGISTERED and row.name not in UNMODELLED]
+ROWS = [row for row in METHODS if row.label in REGISTERED]
 TREE = [row for row in ROWS if row.object in (Type.UNTYPED, Type.CNODE)]
 """What changes the tree, which is picked more often."""
 THREADS = [row for row in ROWS if row.object in (Type.TCB, Type.SCHED_CONTEXT)]
 """So is what lets threads go on."""
+TIME = [
+    row
+    for row in ROWS
+    if row.object in (Type.SCHED_CONTEXT, Type.SCHED_CONTROL, Type.DOMAIN)
+    or row.name in ("SetTimeoutEndpoint", "SetSchedParams")
+]
+TIME += 2 * [row for row in TIME if row.object in (Type.SCHED_CONTROL, Type.DOMAIN)]
+"""And what says how long."""
 PAGES = [row for row in ROWS if row.object in (Type.FRAME, Type.PT, Type.PD, Type.LEASE)]
+CHANNELS = [row for row in ROWS if row.object is Type.CHANNEL]
 LEASES = [row for row in ROWS if row.object is Type.LEASE]
 
 MESSAGES = [trap for trap in Trap if trap not in (Trap.DEBUG_PUT_CHAR, Trap.YIELD)]
 MESSAGES += [Trap.CALL, Trap.RECV]
+TICKS = (1, MIN_BUDGET // 2, MIN_BUDGET - 2_000, MIN_BUDGET, 2 * MIN_BUDGET, 5 * MIN_BUDGET)
+"""That pass between two traps."""
 OTHERS = (0, 11, 11, 11, 12, 1 << 63)
 
 
@@ -39,6 +49,13 @@ class Interrupt:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """Time passes."""
+
+    ticks: int
+
+
+@dataclass(frozen=True)
 class Exception_:
     """The running thread faults."""
 
@@ -47,16 +64,24 @@ class Exception_:
     address: int = 0x1234
 
 
-Action = Words | Interrupt | Exception_
+CHOICES = {
+    "tree": TREE, "threads": THREADS, "pages": PAGES, "channels": CHANNELS, "time": TIME,
+}  # fmt: skip
+"""Methods by kinds of steps; others may be any."""
 
-KINDS = (*["tree"] * 4, *["threads"] * 3, "any", "any", "pages", *["message"] * 5, "other",
-         "interrupt", "exception")  # fmt: skip
+Action = Words | Interrupt | Exception_ | Pass
+
+PATIENCE = 4
+"""Actions without anybody running after which the scene is set again."""
+
+KINDS = (*["tree"] * 3, *["threads"] * 3, "any", "any", "pages", "channels", *["message"] * 5,
+         "other", *["time"] * 2, *["pass"] * 5, "interrupt", "exception")  # fmt: skip
 
 
 def picked(pick: Pick, both: Lockstep) -> Action:
     """Pick what happens next."""
     if both.idle:
-        return Interrupt(LINE)
+        return Pass(TICKS[-1]) if wanted(both) else Interrupt(LINE)
     kind = pick(KINDS)
     match kind:
         case "message":
@@ -65,12 +90,23 @@ def picked(pick: Pick, both: Lockstep) -> Action:
             return Chooser(pick, both).message(pick(MESSAGES))
         case "other":
             return Words(pick(OTHERS), 0x41)
+        case "pass":
+            return Pass(pick(TICKS))
         case "interrupt":
-            return Interrupt(pick((LINE, LINE, 1, 5)))
+            return Interrupt(pick((LINE, LINE, 1, 5, TIMER)))
         case "exception":
             return Exception_(pick((14, 14, 0, 13, 6)), pick((4, 6, 0x14)))
-    rows = {"tree": TREE, "threads": THREADS, "pages": PAGES}.get(kind, ROWS)
+    rows = CHOICES.get(kind, ROWS)
     return invoked(pick, both, pick(rows))
+
+
+def wanted(both: Lockstep) -> bool:
+    """Whether anybody wants to run, and will when its turn or its time has come."""
+    world = both.oracle.world
+    return bool(world.waiting) or any(
+        queue and any(domain == turn and ticks for turn, ticks in world.turns.values())
+        for (domain, _), queue in world.ready.items()
+    )
 
 
 def threads_of(both: Lockstep) -> list[Tcb]:
@@ -91,6 +127,8 @@ class Walk:
     done: list[Action] = field(default_factory=list)
     fresh: int = 0
     """Index of the first action since the scene was last set."""
+    idle: int = 0
+    """Actions since a thread ran."""
 
     @property
     def last(self) -> Words:
@@ -103,6 +141,8 @@ class Walk:
         try:
             if isinstance(action, Interrupt):
                 self.both.interrupt(action.line)
+            elif isinstance(action, Pass):
+                self.both.let_pass(action.ticks)
             elif self.both.idle:
                 pass
             elif isinstance(action, Exception_):
@@ -111,8 +151,9 @@ class Walk:
                 self.both.trap(action)
         except Abandoned:
             self._start_over()
+        self.idle = self.idle + 1 if self.both.idle else 0
         waits = self.both.idle and isinstance(action, Interrupt) and action.line == LINE
-        if waits or self._helpless():
+        if waits or self.idle > PATIENCE or self._helpless():
             self._start_over()
 
     def _helpless(self) -> bool:
@@ -122,7 +163,7 @@ class Walk:
         return thread is not None and (cap is None or cap.bits < 8)
 
     def _start_over(self) -> None:
-        self.both, self.fresh = scene(), len(self.done)
+        self.both, self.fresh, self.idle = scene(), len(self.done), 0
 
 
 def failure(actions: Sequence[Action]) -> Disagreement | None:

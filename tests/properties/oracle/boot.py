@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.properties.oracle.capability import Cap, Slot
 from tests.properties.oracle.things import (
+    SLOT_SIZE,
     AsidPool,
     Endpoint,
     Notification,
@@ -42,6 +43,7 @@ def world_of(state: State) -> World:
         if key[0] == "line":
             world.lines[key[1]] = places.setdefault(value, Slot(value))
     world.log = places.setdefault(state["log",], Slot(state["log",]))
+    _bells(world, places, *state["bells",])
     caps: dict[int, Cap] = {}
     for address in state["tree",]:
         kind, thing, rights, badge, guard_size, bits, device, mapping, parent = slots[address]
@@ -63,6 +65,13 @@ def _things(world: World, slots: dict[int, tuple[Any, ...]]) -> None:
         if (Type[kind], address) not in world.things:
             size = bits + 6 if kind == "CNODE" else min(bits, 12)
             create(world, Type[kind], size, address)
+
+
+def _bells(world: World, places: dict[int, Slot], base: int, owners: tuple[int, ...]) -> None:
+    for index, owner in enumerate(owners):
+        address = base + index * SLOT_SIZE
+        slot = places.setdefault(address, Slot(address))
+        world.bells.append((slot, world.things[Type.CHANNEL, owner] if owner else None))
 
 
 class _Connecting:
@@ -94,6 +103,7 @@ class _Connecting:
         for thread in found.queue:
             thread.at = found
         found.active, found.signals = value[1:3]
+        found.broadcast, found.broadcast_badge = value[5:]
         found.bound = self.threads.get(value[3])
         found.context = self.find(Type.SCHED_CONTEXT, value[4])
 
@@ -110,8 +120,15 @@ class _Connecting:
         found.stack = [self.find(Type.REPLY, reply) for reply in value[2]]
         for reply in found.stack:
             reply.context = found
-        found.budget, found.period, found.badge = value[3:]
-        found.configured = bool(found.budget)
+        found.budget, found.period, found.badge, found.most = value[3:]
+
+    def account(self, value: Value, address: int) -> None:
+        found: SchedContext = self.find(Type.SCHED_CONTEXT, address)
+        found.consumed, time = value
+        if found.configured and found.round_robin:
+            (found.turn,) = time
+        else:
+            found.spans = [*time]
 
     def policy(self, value: Value, address: int) -> None:
         found: Policy = self.find(Type.POLICY, address)
@@ -130,11 +147,28 @@ class _Connecting:
                 self.tables[space].asid = number << 9 | low
                 self.tables[space].had_asid = True
 
+    def channel(self, value: Value, address: int) -> None:
+        for index, word in enumerate(value):
+            self.world.set_word(address + 8 * index, word)
+
     def page(self, value: Value, address: int) -> None:
         self.world.pages[address // PAGE] = [*value]
 
     def ready(self, value: Value, domain: int, priority: int) -> None:
         self.world.ready[domain, priority] = self.tcbs(value)
+
+    def waiting(self, value: Value) -> None:
+        self.world.waiting = self.tcbs(value)
+
+    def charged(self, value: Value) -> None:
+        self.world.charged = value
+
+    def turn(self, value: Value) -> None:
+        world = self.world
+        world.domain, world.turn, world.turn_end, world.first_turn = value
+
+    def schedule(self, value: Value, entry: int) -> None:
+        self.world.turns[entry] = value
 
     def thread(self, value: Value, address: int, name: str) -> None:
         thread = self.threads[address]
@@ -165,6 +199,8 @@ def _connect(world: World, state: State) -> None:
         read = getattr(connecting, name, None)
         if read is not None:
             read(value, *where)
+    world.broadcasts = state["broadcasts",]
     world.masked, world.next_id = state["masked",], state["next id",]
     world.current = connecting.threads.get(state["current",])
+    world.time = world.current.context if world.current else None
     world.audit = [Record(*record) for record in state["audit",]]

@@ -5,19 +5,26 @@ from __future__ import annotations
 from tests.properties.oracle.capability import Cap
 from tests.properties.oracle.deletion import ends
 from tests.properties.oracle.methods import Done, Invocation, method
-from tests.properties.oracle.refusal import ANY, argument, capability, illegal, within
+from tests.properties.oracle.refusal import argument, capability, illegal, within
 from tests.properties.oracle.replies import detach
-from tests.properties.oracle.scheduling import donate, forget, release, runnable, wake
+from tests.properties.oracle.scheduling import (
+    ask,
+    donate,
+    forget,
+    is_ready,
+    requeue,
+    unbind,
+    wake,
+)
+from tests.properties.oracle.supply import LEAST as LEAST_BUDGET
 from tests.properties.oracle.things import Notification, Reply, SchedContext, Tcb
+from tests.properties.oracle.timetable import ENTRIES, start_turn
 from tests.properties.oracle.world import World
 from vectoros.kernel.objects import Type
-from vectoros.units import TICKS_PER_SECOND
 
 DOMAINS = 4
-LEAST_BUDGET = TICKS_PER_SECOND // 10_000
-"""100 microseconds."""
 GREATEST_PERIOD = (1 << 56) - 1
-EXTRA_REFILLS = 8
+LEAST_REFILLS, EXTRA_REFILLS = 2, 8
 
 
 def _context(call: Invocation) -> SchedContext:
@@ -48,7 +55,7 @@ def _bind(world: World, call: Invocation) -> Done:
 
 def _part(world: World, context: SchedContext, *, tcb: bool = True, signal: bool = True) -> None:
     if tcb:
-        release(world, context)
+        unbind(world, context)
     if signal and context.notification is not None:
         context.notification.context, context.notification = None, None
 
@@ -73,7 +80,14 @@ def _unbind_object(world: World, call: Invocation) -> Done:
 
 @method(Type.SCHED_CONTEXT, "Consumed")
 def _consumed(world: World, call: Invocation) -> Done:
-    return (ANY,)
+    return _taken(world, _context(call))
+
+
+def _taken(world: World, context: SchedContext) -> Done:
+    """Say what has been used, and start over."""
+    ask(world, context)
+    consumed, context.consumed = context.consumed, 0
+    return (consumed,)
 
 
 @method(Type.SCHED_CONTEXT, "YieldTo")
@@ -83,11 +97,12 @@ def _yield_to(world: World, call: Invocation) -> Done:
         raise illegal()
     if thread.priority > call.thread.max_priority:
         raise illegal()
-    if runnable(thread):
+    if is_ready(world, thread):
         forget(world, thread)
         world.ready.setdefault((thread.domain, thread.priority), []).insert(0, thread)
-        world.gives_way = thread.priority == call.thread.priority
-    return (ANY,)
+        here = call.thread.domain, call.thread.priority
+        world.gives_way = (thread.domain, thread.priority) == here
+    return _taken(world, _context(call))
 
 
 @method(Type.SCHED_CONTROL, "Configure")
@@ -100,28 +115,52 @@ def _configure(world: World, call: Invocation) -> Done:
     within(call["extra_refills"], 0, EXTRA_REFILLS)
     if call["flags"]:
         raise argument(4)
-    context = cap.thing
-    context.configured = True
-    context.budget, context.period, context.badge = call["budget"], call["period"], call["badge"]
+    context, budget = cap.thing, call["budget"]
+    ask(world, context)
+    context.budget, context.period, context.badge = budget, call["period"], call["badge"]
+    context.turn, context.spans = budget, [(world.now, world.now + budget)]
+    context.most = LEAST_REFILLS + call["extra_refills"]
     if context.tcb is not None:
-        wake(world, context.tcb)
+        requeue(world, context.tcb)
     return ()
 
 
 @method(Type.DOMAIN, "Set")
 def _set_domain(world: World, call: Invocation) -> Done:
-    within_domain = call["domain"] < DOMAINS
     cap = call.given("thread")
-    if not within_domain:
+    if call["domain"] >= DOMAINS:
         raise argument(0)
     if cap is None or not isinstance(cap.thing, Tcb) or cap.dying:
         raise argument(1)
     thread = cap.thing
-    queued = any(thread in queue for queue in world.ready.values())
     forget(world, thread)
     thread.domain = call["domain"]
-    if queued:
-        wake(world, thread)
+    wake(world, thread)
+    return ()
+
+
+@method(Type.DOMAIN, "ScheduleConfigure")
+def _set_turn(world: World, call: Invocation) -> Done:
+    entry, ticks = call["index"], call["duration"]
+    within(entry, 0, ENTRIES - 1)
+    within(call["domain"], 0, DOMAINS - 1)
+    within(ticks, 0, GREATEST_PERIOD)
+    if 0 < ticks < LEAST_BUDGET:
+        raise argument(2)
+    if not ticks and entry and entry == world.first_turn:
+        raise argument(2)
+    world.turns[entry] = call["domain"], ticks
+    return ()
+
+
+@method(Type.DOMAIN, "ScheduleSetStart")
+def _start_turns(world: World, call: Invocation) -> Done:
+    entry = call["index"]
+    within(entry, 0, ENTRIES - 1)
+    if entry and not world.turns[entry][1]:
+        raise argument(0)
+    world.first_turn = entry
+    start_turn(world, entry, world.now)
     return ()
 
 
@@ -130,10 +169,13 @@ def _end(world: World, cap: Cap, final: bool) -> None:
     context = cap.thing
     assert isinstance(context, SchedContext)
     if final:
+        ask(world, context)
         for reply in context.stack:
             reply.context = None
         context.stack.clear()
         _part(world, context)
+        if world.time is context:
+            world.time = None
 
 
 @ends(Type.REPLY)

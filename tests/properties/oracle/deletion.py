@@ -30,6 +30,7 @@ def delete(world: World, slot: Slot) -> None:
     cap = slot.cap
     if cap is None or cap.dying:
         return
+    world.works = True
     final = cap.final
     if cap.kind in ENDS:
         ENDS[cap.kind](world, cap, final)

@@ -35,14 +35,14 @@ def send_as(
     """Send a message or a fault."""
     assert isinstance(thing, Endpoint)
     receivers = thing.waiting(State.BLOCKED_ON_RECEIVE)
+    if receivers or blocking:
+        thread.sending = sending
+        lend(world, thread, sending)
     if not receivers:
         if blocking:
-            thread.sending = sending
-            lend(world, thread, sending)
             notifications.block(world, thread, State.BLOCKED_ON_SEND, thing)
         return not blocking
     receiver = receivers[0]
-    thread.sending = sending
     reply, grant = receiver.reply, receiver.answerable
     cancel(world, receiver)
     transfer(world, thread, receiver, thing)
@@ -59,7 +59,6 @@ def _delivered(
     sending = sender.sending
     if sending.call or sending.fault is not None:
         if reply is not None and (sending.grant or sending.grant_reply):
-            lend(world, sender, sending)
             await_answer(world, sender, reply, receiver, grant)
         else:
             sender.lease = (0, 0, 0)
@@ -84,6 +83,8 @@ def receive(world: World, thread: Tcb, cap: Cap, *, blocking: bool, reply: Reply
                 stop(world, other)
     if thread.bound is not None and notifications.take(world, thread, thread.bound):
         return
+    if blocking:  # who calls may lend time instead
+        notifications.give_back(world, thread, thread.bound)
     grant = bool(cap.rights & Right.GRANT)
     senders = endpoint.waiting(State.BLOCKED_ON_SEND)
     if senders:
@@ -96,7 +97,6 @@ def receive(world: World, thread: Tcb, cap: Cap, *, blocking: bool, reply: Reply
             answer(world, sender)
             wake(world, sender)
     elif blocking:
-        notifications.give_back(world, thread, thread.bound)
         notifications.block(world, thread, State.BLOCKED_ON_RECEIVE, endpoint)
         thread.reply, thread.answerable = reply, grant
         if reply is not None:
@@ -131,6 +131,7 @@ def stop(world: World, thread: Tcb) -> None:
 
 def restart(world: World, thread: Tcb) -> None:
     """Let a thread that waits make its trap again; who has faulted stops."""
+    world.works = True
     faulted = thread.faulting
     stop(world, thread)
     if not faulted:

@@ -10,7 +10,7 @@ from tests.properties.oracle.scheduling import forget, wake
 from tests.properties.oracle.things import Tcb
 from tests.properties.oracle.transfer import FAULT_REGISTERS
 from tests.properties.oracle.world import Record, World
-from vectoros.kernel.abi import Fault, State
+from vectoros.kernel.abi import COST_FAULT, Fault, State
 from vectoros.kernel.audit import Event
 from vectoros.kernel.frame import USER_WRITES
 from vectoros.kernel.objects import Right, Type
@@ -30,7 +30,8 @@ def raised(
 ) -> None:
     """Let ``thread`` fault. ``seen`` is what Describe says: where, on what, and a code."""
     thread.fault, thread.faulting, thread.seen = fault, True, seen
-    cap = thread.cap("handler")
+    world.cost += COST_FAULT
+    cap = thread.cap("timeout" if fault is Fault.TIMEOUT else "handler")
     if cap is None or not handles(cap):
         forget(world, thread)
         thread.state = State.INACTIVE
@@ -66,6 +67,17 @@ def exception(world: World, thread: Tcb, vector: int, error: int, address: int) 
         raised(world, thread, Fault.VM_FAULT, (ip, address, fetch, error), (ip, address, error))
         return
     raised(world, thread, Fault.USER_EXCEPTION, (vector, error), (ip, vector, error))
+
+
+def timed_out(world: World, thread: Tcb) -> bool:
+    """Let a thread that has used its budget up tell who is to know; say whether anybody is."""
+    context = thread.context
+    assert context is not None
+    if not handles(thread.cap("timeout")):
+        return False
+    words, context.consumed = (context.badge, context.consumed), 0
+    raised(world, thread, Fault.TIMEOUT, words, (thread.registers["rip"], *words))
+    return True
 
 
 def answerable(world: World, replier: Tcb, thread: Tcb) -> None:

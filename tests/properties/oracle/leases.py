@@ -86,6 +86,7 @@ def _page(table: object, address: int) -> Page | None:
 
 
 def _copy(world: World, source: list[int], target: list[int]) -> None:
+    world.works = True
     values = [world.word(at & ~7) >> at % 8 * 8 & 0xFF for at in source]
     for at, value in zip(target, values, strict=True):
         shift = at % 8 * 8

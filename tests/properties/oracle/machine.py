@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from tests.properties.oracle import (
+    channels,
     contexts,
     devices,
     faults,
@@ -28,17 +30,30 @@ from tests.properties.oracle.lookup import named
 from tests.properties.oracle.methods import REGISTERED, Invocation
 from tests.properties.oracle.refusal import NotFound, Refused, capability, illegal
 from tests.properties.oracle.replying import reply_to
-from tests.properties.oracle.scheduling import choose
+from tests.properties.oracle.scheduling import choose, give_way, settle
 from tests.properties.oracle.things import Endpoint, Notification, Reply, Tcb
 from tests.properties.oracle.world import Record, World
-from vectoros.kernel.abi import State, Trap
+from vectoros.kernel.abi import COST_FAULT, COST_INTERRUPT, COST_SWITCH, TRAPS, State, Trap
 from vectoros.kernel.audit import Event
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.methods import BY_LABEL
 from vectoros.kernel.objects import Right, Type
 
-LOADED = (contexts, devices, leases, spaces, thread_slots, threads, untypeds, security)
+LOADED = (channels, contexts, devices, leases, spaces, thread_slots, threads, untypeds, security)
 """Modules whose methods are in the list because they have been imported."""
+
+
+TIMER = 0
+"""Its line, which signals nobody."""
+
+
+class Times(NamedTuple):
+    """When a trap was made, and when its cost was over."""
+
+    now: int
+    until: int
+    settled: bool
+    """Whether accounts are known to be settled, and are not put off."""
 
 
 class Faulted(Exception):
@@ -48,6 +63,13 @@ class Faulted(Exception):
 class Oracle:
     """A system, and what traps do to it."""
 
+    time: Times
+    """Of the last trap."""
+    price: int = 0
+    """Units that it costs until then."""
+    extra: int = 0
+    """Cost of telling that a budget is used up, and of the switch to another thread."""
+
     def __init__(self, world: World) -> None:
         self.world = world
 
@@ -56,37 +78,52 @@ class Oracle:
         """The thread that runs."""
         return self.world.current
 
-    def trap(self, **registers: int) -> None:
-        """Let the running thread make a system call with these registers."""
-        thread = self.world.current
-        assert thread is not None
-        self._now()
-        thread.registers.update(registers)
-        self._serve(thread, thread.registers["rax"])
-        choose(self.world)
+    def trap(self, *times: Times, **registers: int) -> None:
+        """Let the running thread make a system call with these registers.
 
-    def interrupt(self, line: int) -> None:
+        With several times it was preempted: it has made it again, and goes on.
+        """
+        thread, world = self.world.current, self.world
+        assert thread is not None
+        thread.registers.update(registers)
+        for time in times[:-1]:
+            world.now = time.now
+            if time.settled:
+                settle(world, time.until)
+        world.begin(times[-1].now)
+        self._serve(thread, thread.registers["rax"])
+        self._end(times[-1])
+
+    def interrupt(self, line: int, time: Times) -> None:
         """Let a line of the interrupt controllers interrupt."""
         world = self.world
-        self._now()
-        if not world.masked >> line & 1:
+        world.begin(time.now)
+        world.cost += COST_INTERRUPT
+        if line == TIMER:
+            pass
+        elif not world.masked >> line & 1:
             world.masked |= 1 << line
             cap = world.lines[line].cap
             if cap is not None:
                 assert isinstance(cap.thing, Notification)
                 notifications.signal(world, cap.thing, cap.badge)
-        choose(world)
+        self._end(time)
 
-    def exception(self, vector: int, error: int = 0, address: int = 0) -> None:
+    def exception(self, vector: int, error: int, address: int, time: Times) -> None:
         """Let the running thread fault."""
         assert self.world.current is not None
-        self._now()
+        self.world.begin(time.now)
         faults.exception(self.world, self.world.current, vector, error, address)
-        choose(self.world)
+        self._end(time)
 
-    def _now(self) -> None:
-        current = self.world.current
-        self.world.time = current.context if current else None
+    def _end(self, time: Times) -> None:
+        """End a trap; remember what it costs besides what it did."""
+        before, self.time, self.price = self.world.current, time, self.world.cost
+        told = choose(self.world, time.until, settled=time.settled)
+        if before is not None and not before.caps:
+            before = None  # it has ended
+        switched = self.world.current is not before
+        self.extra = COST_FAULT * told + COST_SWITCH * switched
 
     def _serve(self, thread: Tcb, number: int) -> None:
         world = self.world
@@ -94,6 +131,7 @@ class Oracle:
             if number not in list(Trap):
                 faults.no_trap(world, thread)
                 return
+            world.cost += TRAPS[Trap(number)].cost
             if not security.allows(thread, 0, number):
                 self._denied(thread, 0, number)
             self._made(thread, Trap(number))
@@ -111,7 +149,7 @@ class Oracle:
                 registers["rax"] = 0
             case Trap.YIELD:
                 registers["rax"] = 0
-                world.yielded = True
+                give_way(world)
             case Trap.CALL | Trap.SEND | Trap.NB_SEND:
                 call, blocking = trap is Trap.CALL, trap is not Trap.NB_SEND
                 self._invoke(thread, rdi, call=call, blocking=blocking)
@@ -119,10 +157,7 @@ class Oracle:
                 blocking = trap in (Trap.RECV, Trap.WAIT)
                 self._receive(thread, blocking, trap in (Trap.RECV, Trap.NB_RECV))
             case Trap.REPLY_RECV:
-                reply = self._reply(thread)
-                if reply is not None:
-                    self._allowed(thread, reply.kind, 1)
-                    reply_to(world, thread, reply)
+                self._answer(thread)
                 self._receive(thread, True, True)
             case Trap.NB_SEND_RECV | Trap.NB_SEND_WAIT:
                 recv = trap is Trap.NB_SEND_RECV
@@ -147,6 +182,17 @@ class Oracle:
         failure = NotFound(Lookup.MISSING_CAPABILITY, 0)
         faults.no_capability(self.world, thread, address, failure, receiving=True)
         return Faulted()
+
+    def _answer(self, thread: Tcb) -> None:
+        """Answer whoever waits for that; with what is no Reply object, nobody."""
+        try:
+            cap = named(thread.cap("cspace"), thread.registers["r12"]).cap
+        except NotFound:
+            return
+        if cap is not None and isinstance(cap.thing, Reply):
+            self._named(thread, thread.registers["r12"], blocking=False)
+            self._allowed(thread, cap.kind, 1)
+            reply_to(self.world, thread, cap)
 
     def _reply(self, thread: Tcb) -> Cap | None:
         address = thread.registers["r12"]
@@ -223,6 +269,7 @@ class Oracle:
         if row is None or row.object is not kind or cap.dying:
             raise illegal()
         self._allowed(thread, kind, row.number)
+        self.world.cost += row.cost
         message = message_of(self.world, thread)
         names, caps = row.arguments, row.capabilities
         record = Record(

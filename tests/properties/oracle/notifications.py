@@ -67,11 +67,14 @@ def give_back(world: World, thread: Tcb, found: Notification | None) -> None:
 
 
 def take(world: World, thread: Tcb, found: Notification) -> bool:
-    """Give a thread the signals that have come, if any have."""
-    if not found.active:
+    """Give a thread the signals that have come, or a broadcast that it has not heard of."""
+    missed = found.broadcast > thread.heard
+    if not found.active and not missed:
         return False
-    answer(world, thread, badge=found.signals)
+    answer(world, thread, badge=found.signals | (found.broadcast_badge if missed else 0))
+    thread.heard = max(thread.heard, found.broadcast)
     found.active, found.signals = False, 0
+    lend_time(world, found, thread)
     return True
 
 

@@ -6,7 +6,7 @@ from tests.properties.oracle.answers import buffer_of
 from tests.properties.oracle.scheduling import donate, forget
 from tests.properties.oracle.things import Reply, Sending, Tcb
 from tests.properties.oracle.world import World
-from vectoros.kernel.abi import State
+from vectoros.kernel.abi import Fault, State
 from vectoros.kernel.message import IPC_LEASE, LENDS
 from vectoros.kernel.objects import READ_WRITE
 
@@ -26,7 +26,8 @@ def await_answer(world: World, caller: Tcb, reply: Reply, receiver: Tcb, grant: 
     caller.reply, caller.answerable = reply, grant
     reply.caller, reply.receiver = caller, None
     context = caller.context
-    if context is not None and receiver.context is None:
+    spent = caller.faulting and caller.fault is Fault.TIMEOUT  # it has no time to lend
+    if context is not None and receiver.context is None and not spent:
         donate(world, context, receiver)
         context.stack.append(reply)
         reply.context = context

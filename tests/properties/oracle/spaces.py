@@ -204,7 +204,7 @@ def _assign(world: World, call: Invocation) -> Done:
     return ()
 
 
-@ends(Type.FRAME, Type.CHANNEL)
+@ends(Type.FRAME)
 def _end_page(world: World, cap: Cap, final: bool) -> None:
     unmap(world, cap)
 

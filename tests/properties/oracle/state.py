@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.properties.oracle.answers import buffer_of
 from tests.properties.oracle.capability import Cap
+from tests.properties.oracle.channels import HEADER
 from tests.properties.oracle.things import (
     Endpoint,
     Notification,
@@ -54,6 +55,14 @@ def state(world: World) -> State:
     for key, queue in world.ready.items():
         if queue:
             found["ready", *key] = names(queue)
+    owners = tuple(name(owner) if slot.cap else 0 for slot, owner in world.bells)
+    found["bells",] = world.bells[0][0].address, owners
+    found["broadcasts",] = world.broadcasts
+    found["waiting",] = names(world.waiting)
+    found["charged",] = world.charged
+    found["turn",] = world.domain, world.turn, world.turn_end, world.first_turn
+    for entry, turn in world.turns.items():
+        found["schedule", entry] = turn
     found["audit",] = tuple(
         (each.event, each.subject, each.object, each.label, each.status, each.words)
         for each in (world.audit[-CAPACITY:] if world.log.cap else ())
@@ -97,6 +106,10 @@ def _thing(world: World, thing: Thing) -> Iterator[tuple[tuple[Any, ...], Any]]:
                 yield ("entry", thing.address, index), _entry(entry)
         case SchedContext():
             yield ("context", thing.address), _value(thing)
+            yield ("account", thing.address), (thing.consumed, _time(thing))
+        case Thing(kind=Type.CHANNEL):
+            words = (world.word(thing.address + 8 * index) for index in range(HEADER))
+            yield ("channel", thing.address), tuple(words)
         case Endpoint() | Notification() | Reply() | Policy():
             yield (kind, thing.address), _value(thing)
 
@@ -107,15 +120,23 @@ def _value(thing: Endpoint | Notification | Reply | SchedContext | Policy) -> ob
             return names(thing.queue)
         case Notification():
             queue, bound, context = names(thing.queue), name(thing.bound), name(thing.context)
-            return queue, thing.active, thing.signals, bound, context
+            broadcast = thing.broadcast, thing.broadcast_badge
+            return queue, thing.active, thing.signals, bound, context, *broadcast
         case Reply():
             return name(thing.caller or thing.receiver)
         case SchedContext():
             tcb, notification = name(thing.tcb), name(thing.notification)
             stack = names(thing.stack)
-            return tcb, notification, stack, thing.budget, thing.period, thing.badge
+            worth = thing.budget, thing.period, thing.badge, thing.most
+            return tcb, notification, stack, *worth
         case Policy():
             return tuple(thing.masks)
+
+
+def _time(context: SchedContext) -> tuple[Any, ...]:
+    if not context.configured:
+        return ()
+    return (context.turn,) if context.round_robin else tuple(context.spans)
 
 
 def _entry(entry: Table | Page) -> tuple[Any, ...]:
@@ -142,6 +163,8 @@ def _tcb(world: World, tcb: Tcb) -> dict[str, Any]:
         "fault": tcb.fault.value,
         "seen": tcb.seen,
         "lease": tcb.lease,
+        "consumed": tcb.consumed,
+        "heard": tcb.heard,
         "sending": _sending(tcb),
         "buffer": tuple(world.pages.get(buffer // PAGE, [0] * 512)) if buffer else (),
         **tcb.registers,

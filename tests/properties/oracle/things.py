@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.properties.oracle.capability import Cap, Slot
+from tests.properties.oracle.supply import Span
 from vectoros.kernel.abi import Fault, State
 from vectoros.kernel.frame import USER_FLAGS
 from vectoros.kernel.methods.threads import REGISTERS
@@ -95,6 +96,10 @@ class Tcb(Thing):
     faulting: bool = False
     """Whether it is a fault that it waits for, or stopped with."""
     lease: tuple[int, int, int] = (0, 0, 0)
+    consumed: int = 0
+    """Ticks that it has had."""
+    heard: int = 0
+    """Number of the last broadcast that it has heard of."""
 
     def slots(self) -> Iterator[Slot]:
         """Yield the slots that it runs with."""
@@ -123,6 +128,9 @@ class Notification(Thing):
     queue: list[Tcb] = field(default_factory=list)
     active: bool = False
     signals: int = 0
+    broadcast: int = 0
+    """Number of the last broadcast."""
+    broadcast_badge: int = 0
     bound: Tcb | None = None
     context: SchedContext | None = None
 
@@ -139,16 +147,43 @@ class Reply(Thing):
 
 @dataclass(eq=False, repr=False)
 class SchedContext(Thing):
-    """Time, of which the oracle only knows whether there is any."""
+    """The right to time."""
 
-    configured: bool = False
     budget: int = 0
     period: int = 0
     badge: int = 0
+    turn: int = 0
+    """In round robin: ticks left of the turn; 0: it is over."""
+    spans: list[Span] = field(default_factory=list)
+    """If not: when it may be used."""
+    most: int = 0
+    """How many spans there may be."""
+    consumed: int = 0
+    """Ticks used since that was asked."""
     tcb: Tcb | None = None
     notification: Notification | None = None
     stack: list[Reply] = field(default_factory=list)
     """Latest call last."""
+
+    @property
+    def configured(self) -> bool:
+        """Whether it is worth any time."""
+        return self.budget > 0
+
+    @property
+    def round_robin(self) -> bool:
+        """Whether there is always some, in turns."""
+        return self.budget == self.period
+
+    @property
+    def due(self) -> int:
+        """When there is some."""
+        return 0 if self.round_robin else self.spans[0][0]
+
+    @property
+    def left(self) -> int:
+        """How much of it there is at once."""
+        return self.turn if self.round_robin else self.spans[0][1] - self.spans[0][0]
 
 
 @dataclass(eq=False, repr=False)

@@ -17,7 +17,7 @@ from tests.properties.oracle.refusal import (
     outside,
     within,
 )
-from tests.properties.oracle.scheduling import donate, forget, release, wake
+from tests.properties.oracle.scheduling import ask, donate, forget, unbind, wake
 from tests.properties.oracle.things import Notification, SchedContext, Tcb
 from tests.properties.oracle.thread_slots import install
 from tests.properties.oracle.world import World
@@ -66,15 +66,13 @@ def _authority(call: Invocation) -> Tcb:
 
 def set_priority(world: World, thread: Tcb, priority: int) -> None:
     """Set the priority, and move the thread in whatever queue it is in."""
-    queued = any(thread in queue for queue in world.ready.values())
     forget(world, thread)
     thread.priority = priority
     if thread.state in WAITING:
         assert thread.at is not None
         thread.at.queue.remove(thread)
         enqueue(thread.at.queue, thread)
-    if queued:
-        wake(world, thread)
+    wake(world, thread)
 
 
 @method(Type.TCB, "SetPriority")
@@ -110,7 +108,7 @@ def _set_params(world: World, call: Invocation) -> Done:
     thread.max_priority = call["mcp"]
     set_priority(world, thread, call["priority"])
     if thread.context is not None and thread.context is not context:
-        release(world, thread.context)
+        unbind(world, thread.context)
     if isinstance(context, SchedContext) and thread.context is None:
         donate(world, context, thread)
         wake(world, thread)
@@ -185,9 +183,11 @@ def _copy(world: World, call: Invocation) -> Done:
 @method(Type.TCB, "Describe")
 def _describe(world: World, call: Invocation) -> Done:
     thread = _tcb(call)
+    if thread is call.thread:
+        ask(world, thread.context)
     return (
-        thread.state, thread.priority, ANY, thread.fault, *thread.seen, thread.max_priority,
-        ANY, thread.registers["rip"],
+        thread.state, thread.priority, thread.consumed, thread.fault, *thread.seen,
+        thread.max_priority, ANY, thread.registers["rip"],
     )  # fmt: skip
 
 
@@ -246,4 +246,4 @@ def _end(world: World, cap: Cap, final: bool) -> None:
     if thread.bound is not None:
         thread.bound.bound, thread.bound = None, None
     if thread.context is not None:
-        release(world, thread.context)
+        unbind(world, thread.context)

@@ -16,7 +16,7 @@ from tests.properties.oracle.lookup import exactly, named
 from tests.properties.oracle.refusal import NotFound, Refused
 from tests.properties.oracle.things import Endpoint, Tcb
 from tests.properties.oracle.world import World
-from vectoros.kernel.abi import Fault
+from vectoros.kernel.abi import COST_CAPABILITY, COST_WORDS, Fault
 from vectoros.kernel.message import IPC_CAPABILITIES, IPC_RECEIVE_CNODE
 
 FAULT_REGISTERS = {
@@ -49,6 +49,8 @@ def copy_message(
     words = message_of(world, sender)
     if not buffer_of(sender):
         words = words[:4]
+    if buffer_of(receiver) and len(words) > 4:
+        world.cost += len(words) // COST_WORDS
     extra = unwrapped = 0
     if grant and buffer_of(receiver):
         extra, unwrapped = _capabilities(world, sender, receiver, endpoint)
@@ -85,6 +87,7 @@ def _capabilities(
             derive(cap, place)
             place = None
         count += 1
+    world.cost += COST_CAPABILITY * count
     return count, unwrapped
 
 

@@ -48,6 +48,7 @@ def _retype(world: World, call: Invocation) -> Done:
         raise Refused(Error.NOT_ENOUGH_MEMORY, left)
     if cap.device and kind not in (Type.FRAME, Type.UNTYPED):
         raise argument(1)
+    world.works = True
     start = -(-start >> bits) << bits
     for index, slot in enumerate(window):
         _make(world, call, kind, bits, cap.thing.address + start + (index << bits), slot)

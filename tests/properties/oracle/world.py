@@ -10,6 +10,8 @@ from tests.properties.oracle.things import AsidPool, SchedContext, Tcb, Thing
 from vectoros.kernel.objects import Type
 
 PAGE = 4096
+NEVER = (1 << 64) - 1
+"""A tick that does not come."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,48 @@ class World:
     current: Tcb | None = None
     time: SchedContext | None = None
     """Whose time it is: the context of the thread that ran when the trap was made."""
-    yielded: bool = False
-    """The current thread lets all others of its priority run first."""
     gives_way: bool = False
-    """It lets the first of them run."""
+    """The current thread lets the first of its priority run."""
+    asked: bool = False
+    """Accounts have been looked at or changed, so they are settled when the trap ends."""
+    last: Tcb | None = None
+    """The thread that was woken last in this trap."""
+    remarks: set[str] = field(default_factory=set)
+    """What was special about this trap (tests/properties/known.py)."""
     ready: dict[tuple[int, int], list[Tcb]] = field(default_factory=dict)
     """By domain and priority."""
+    waiting: list[Tcb] = field(default_factory=list)
+    """Those who wait for time, by when there is some."""
+    now: int = 0
+    """Tick of the trap."""
+    cost: int = 0
+    """Units that the trap costs, as far as the reference has a price."""
+    works: bool = False
+    """It also does what has none: it deletes, clears or copies memory, or restarts threads."""
+    charged: int = 0
+    """Tick up to which time has been charged."""
     domain: int = 0
+    turns: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """The schedule: domain and ticks of each entry."""
+    turn: int = 0
+    """The entry whose turn it is."""
+    turn_end: int = NEVER
+    first_turn: int = 0
+    """The entry at which the schedule starts."""
     pages: dict[int, list[int]] = field(default_factory=dict)
     """Memory that messages and leases have touched, in words, by page."""
     pools: list[AsidPool | None] = field(default_factory=lambda: [None] * 8)
     masked: int = 0xFFFF
+    bells: list[tuple[Slot, Thing | None]] = field(default_factory=list)
+    """The kernel's slots for what channels signal, and whose each is while it is full."""
+    broadcasts: int = 0
+    """How many there were."""
     next_id: int = 1
     audit: list[Record] = field(default_factory=list)
+
+    def begin(self, now: int) -> None:
+        """Let there be another trap."""
+        self.now, self.cost, self.works, self.remarks = now, 0, False, set()
 
     def caps(self) -> Iterator[Cap]:
         """Yield every capability, parents before children."""
