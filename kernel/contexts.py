@@ -132,8 +132,7 @@ def _yield_to(invocation: Invocation) -> Action | Refusal:
         processor = trap.processor
         if thread.queue and thread.queue != processor.release_queue:
             if (thread.domain, thread.priority) == (caller.domain, caller.priority):
-                processor.current = processor.budget_end = 0
-                processor.append(caller.address, first=True)
+                processor.budget_end, trap.yielded_to = 0, thread.address
             processor.remove(thread.address)
             processor.append(thread.address, first=True)
         return _take_consumed(trap, context)

@@ -28,8 +28,8 @@ PIT_HZ = 1_193_182
 
 MAX_COUNT = 0xFFFF
 
-_STATE, _PRIORITY, _DOMAIN, _SCHED_CONTEXT, _THREAD_FLAGS = Tcb.indices(
-    "state", "priority", "domain", "sched_context", "flags"
+_STATE, _PRIORITY, _QUEUE, _DOMAIN, _SCHED_CONTEXT, _THREAD_FLAGS = Tcb.indices(
+    "state", "priority", "queue", "domain", "sched_context", "flags"
 )
 _SPACE, _TIMEOUT = (VSPACE >> 3) + 2, (TIMEOUT >> 3) + 2
 _CURRENT, _LOADED, _FPU_OWNER, _FPU_CLOSED, _TIMER_DUE, _STARTED, _OCCUPIED = Processor.indices(
@@ -38,7 +38,9 @@ _CURRENT, _LOADED, _FPU_OWNER, _FPU_CLOSED, _TIMER_DUE, _STARTED, _OCCUPIED = Pr
 _CONTEXT, _BUDGET_END, _TURN, _TURN_END, _RELEASE = Processor.indices(
     "context", "budget_end", "domain", "domain_end", "release_head"
 )
-_BUDGET, _PERIOD, _DUE, _LEFT = SchedContext.indices("budget", "period", "due", "left")
+_BUDGET, _PERIOD, _OWNER, _DUE, _LEFT = SchedContext.indices(
+    "budget", "period", "tcb", "due", "left"
+)
 _NEXT_CR3, _TIMER = gate.GateBlock.indices("next_cr3", "timer")
 _RESPONSE, _respond = gate.GateBlock.fields["next"].offset, struct.Struct("<4Q").pack_into
 """What is in every response: ``next``, ``flags``, ``cost`` and ``op_count``."""
@@ -91,6 +93,10 @@ def _decide(trap: Trap, until: int) -> int:
     over = context and not words[context + _LEFT]
     if over:  # others of the priority have a turn, and it gets a new one
         words[context + _LEFT] = words[context + _BUDGET]
+    owner = words[context + _OWNER] if context and words[context + _DUE] > until else 0
+    if owner and words[(owner >> 3) + _QUEUE]:  # it got the context back, and that is used up
+        processor.remove(owner)
+        processor.wake(owner, until)
     if words[cpu + _RELEASE]:
         processor.release(until)
     if until >= words[cpu + _TURN_END]:
@@ -121,10 +127,14 @@ def _goes_on(trap: Trap, processor: Processor, thread: int, until: int, *, over:
         return False
     if words[context + _DUE] <= until:
         top, priority = highest(words, trap.cpu), words[at + _PRIORITY]
-        first = top < priority or (top == priority and not over)
+        before = trap.yielded_to
+        first = top < priority or (top == priority and not over and not before)
         if first and words[at + _DOMAIN] == words[trap.cpu + _TURN]:
             return True
         processor.append(thread, first=not over)
+        if before:
+            processor.remove(before)
+            processor.append(before, first=True)
         return False
     processor.current = 0
     if not (words[at + _TIMEOUT] and fault.timeout(trap, Tcb(trap.ram, thread))):

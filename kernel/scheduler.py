@@ -97,7 +97,7 @@ class Processor(View):
 
     def _delay(self, thread: int, due: int) -> None:
         """Put ``thread`` into the release queue, behind those that are due no later."""
-        place = self.release_queue
+        place, self.budget_end = self.release_queue, 0  # it may need the timer sooner
         before = self.words[(place >> 3) + 1]
         while before and self.due(before) > due:
             before = self.words[(before >> 3) + queue.PREVIOUS]

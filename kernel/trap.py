@@ -34,7 +34,7 @@ class Trap:
 
     __slots__ = (
         "_processor", "_root", "block", "caller", "cost", "cpu", "flags", "now", "ops", "ram",
-        "woken", "words",
+        "woken", "words", "yielded_to",
     )  # fmt: skip
 
     def __init__(self, ram: Ram, block: int) -> None:
@@ -50,6 +50,8 @@ class Trap:
         self.ops = 0
         self.woken = 0
         """Thread that has become runnable last, and is in no queue yet; 0: none."""
+        self.yielded_to = 0
+        """Thread that is to run before the caller, although that has its turn; 0: none."""
         self._processor: Processor | None = None
         self._root: Root | None = None
         view[block + _RESPONSE : block + _OPS] = _EMPTY

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.kernel import plain_memory
 from tests.kernel.system import BLOCK, STUB_TICKS, System
 from tests.properties.abstraction import State, describe, read
-from tests.properties.known import KNOWN, OF_TIME
 from tests.properties.oracle.boot import world_of
 from tests.properties.oracle.lookup import named
 from tests.properties.oracle.machine import TIMER, Oracle, Times
@@ -109,18 +107,11 @@ class Words:
 
 
 class Abandoned(Exception):
-    """There is no going on from here.
-
-    A thread took its own time away in the middle of a long trap, which is never finished, or
-    the kernel did what is known to be wrong.
-    """
+    """A thread took its own time away in the middle of a long trap, which is never finished."""
 
 
 class Disagreement(AssertionError):
     """The kernel did something else than the oracle."""
-
-    about: frozenset[str] = frozenset()
-    """Kinds of keys of the abstract state that differ."""
 
 
 @dataclass(repr=False)
@@ -133,8 +124,6 @@ class Lockstep:
     preempted: int = 0
     refused: int = 0
     checking: bool = True
-    excusing: bool = True
-    """Whether what is known to be wrong is no disagreement."""
 
     def __post_init__(self) -> None:
         self.oracle = Oracle(world_of(describe(self.system)))
@@ -277,20 +266,9 @@ class Lockstep:
         """Hold the two against each other."""
         if not self.checking:
             return
-        try:
-            self._compare()
-        except Disagreement as disagreement:
-            known = self.oracle.world.remarks & KNOWN and disagreement.about <= OF_TIME
-            if self.excusing and known:
-                raise Abandoned from None
-            raise
-
-    def _compare(self) -> None:
         got, expected = read(self.system), state(self.oracle.world)
         if got != expected:
-            disagreement = Disagreement(f"{difference(got, expected)}\n{self}")
-            disagreement.about = frozenset(map(about, got.items() ^ expected.items()))
-            raise disagreement
+            raise Disagreement(f"{difference(got, expected)}\n{self}")
         self._plans()
         self._costs()
         if not len(self.log) % SOUND_EVERY:
@@ -338,12 +316,6 @@ class Lockstep:
     def __str__(self) -> str:
         """Return the sequence."""
         return "\n".join(f"{number:3} {line}" for number, line in enumerate(self.log, 1))
-
-
-def about(entry: tuple[tuple[Any, ...], object]) -> str:
-    """Return what an entry of the state says something about: of a thread, which of its fields."""
-    key = entry[0]
-    return str(key[2] if key[0] == "thread" else key[0])
 
 
 def difference(got: State, expected: State) -> str:

@@ -18,10 +18,6 @@ from tests.properties.oracle.timetable import next_turn
 from tests.properties.oracle.world import World
 from vectoros.kernel.abi import State
 
-NO_TIME = "a thread that wants to run has no time"
-OWN_TIME = "a thread that wants to run has been given the time that runs"
-MADE_WAY = "the caller let another thread run first"
-
 
 def runnable(thread: Tcb) -> bool:
     """Whether it wants to run, on a context that is worth any time."""
@@ -46,10 +42,7 @@ def _queue(world: World, thread: Tcb, now: int) -> None:
     if not runnable(thread) or thread is world.current or queued(world, thread):
         return
     assert thread.context is not None
-    if thread.context is world.time:
-        world.remarks.add(OWN_TIME)
     if thread.context.due > now:
-        world.remarks.add(NO_TIME)
         _await_time(world, thread)
         return
     queue = _peers(world, thread)
@@ -161,8 +154,6 @@ def choose(world: World, until: int, *, settled: bool) -> bool:
     """Let the thread run that is to run from ``until`` on; say whether a time-out was told."""
     current, asked = world.current, world.asked
     world.asked = False
-    if world.gives_way:
-        world.remarks.add(MADE_WAY)
     runs_on = current is not None and runnable(current)
     if runs_on and not (settled or asked or _ended(world, until)):
         world.last = None

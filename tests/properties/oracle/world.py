@@ -46,8 +46,6 @@ class World:
     """Accounts have been looked at or changed, so they are settled when the trap ends."""
     last: Tcb | None = None
     """The thread that was woken last in this trap."""
-    remarks: set[str] = field(default_factory=set)
-    """What was special about this trap (tests/properties/known.py)."""
     ready: dict[tuple[int, int], list[Tcb]] = field(default_factory=dict)
     """By domain and priority."""
     waiting: list[Tcb] = field(default_factory=list)
@@ -81,7 +79,7 @@ class World:
 
     def begin(self, now: int) -> None:
         """Let there be another trap."""
-        self.now, self.cost, self.works, self.remarks = now, 0, False, set()
+        self.now, self.cost, self.works = now, 0, False
 
     def caps(self) -> Iterator[Cap]:
         """Yield every capability, parents before children."""
