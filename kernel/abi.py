@@ -99,7 +99,8 @@ TRAPS: dict[Trap, TrapRow] = {
         "NBSend to r12, then Wait on rdi, unless the send is refused",
     ),
     Trap.YIELD: TrapRow(
-        6, "out: rax", "let the others of the same priority run first"
+        6, "out: rax", "let the others of the same priority run first; with a budget, as if the"
+        " refill were used up"
     ),
 }  # fmt: skip
 
