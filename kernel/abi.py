@@ -11,22 +11,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-PHYSMAP = 0xFFFF_8000_0000_0000
-"""Virtual address of physical address 0, in ring 0."""
-
-KERNEL_BASE = 0xFFFF_FFFF_8000_0000
-"""Virtual address of the kernel's image less its physical one: -2 GiB."""
-
-GATE_VIRTUAL = 0xFFFF_FFFF_C000_0000
-"""Virtual address of the kernel gate's page, in ring 0."""
-
 COST_UNIT = 64
 """Ticks in a unit of kernel time: the bytes of one turn of the stub's loop."""
 
 TIME_SLICE_NS = 5_000_000
 """Budget and period of the threads that BOOT makes: a turn among those of a priority."""
 
-TCB_SIZE = 1 << 11
 TCB_FPU = 0x200
 """Offset of the FXSAVE area in a TCB."""
 

@@ -83,10 +83,8 @@ def note(
     memory[log >> 3] = number + 1
     place = log + RECORDS + number % CAPACITY * RECORD_SIZE
     subject = memory[(trap.caller >> 3) + _ID]
-    first, second = (*words, 0, 0)[:2]
-    _write_record(
-        trap.ram.view, place, trap.now, event, subject, target, label, status, first, second
-    )
+    values = trap.now, event, subject, target, label, status, *(*words, 0, 0)[:2]
+    _write_record(trap.ram.view, place, *values)
 
 
 def stopped(trap: Trap, thread: Tcb) -> None:

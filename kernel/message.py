@@ -35,7 +35,6 @@ caller lends while a Call with LENDS lasts."""
 
 IPC_BUFFER_SIZE = 1 << 12
 
-
 LENDS = 1 << 9
 """In the info of a Call: the IPC buffer says what memory the caller lends. In a received
 message this bit and the two after it say which of its capabilities were unwrapped."""

@@ -85,6 +85,11 @@ def test_the_pages_own_tests_pass(changed: Path) -> None:
     assert " passed" in done.stdout
 
 
+def test_the_kernel_is_still_small_enough(changed: Path) -> None:
+    done = run(changed, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/kernel/test_size.py")
+    assert done.returncode == 0, done.stdout
+
+
 def test_they_fail_on_the_mistake_that_the_page_proposes(changed: Path) -> None:
     path = changed / "kernel" / "untyped.py"
     right = path.read_text(encoding="utf-8")

@@ -16,9 +16,9 @@ from vectoros.cpu.bits import Gpr, Seg
 from vectoros.cpu.selftest import reset_real_mode
 from vectoros.image import format as fmt
 from vectoros.image.constants import constants
+from vectoros.image.kernel_constants import GATE_VIRTUAL, PHYSMAP
 from vectoros.image.manifest import load
 from vectoros.image.pieces import Piece, all_pieces
-from vectoros.kernel import abi
 from vectoros.kernel.boot_record import Screen
 from vectoros.layout import KERNEL_GATE
 from vectoros.units import PAGE_SIZE
@@ -123,8 +123,8 @@ def _kernel_space(machine: Machine, sections: Sequence[fmt.Entry], ram: int) -> 
         for offset in range(0, entry.memory, PAGE_SIZE):
             put(entry.virtual + offset, entry.load + offset | access, 12)
     for address in range(0, ram, 1 << 21):
-        put(abi.PHYSMAP + address, address | WRITE | LARGE | NX, 21)
-    put(abi.GATE_VIRTUAL, KERNEL_GATE | WRITE | NX | PCD, 12)
+        put(PHYSMAP + address, address | WRITE | LARGE | NX, 21)
+    put(GATE_VIRTUAL, KERNEL_GATE | WRITE | NX | PCD, 12)
 
 
 def _long_mode(machine: Machine) -> None:

@@ -13,7 +13,7 @@ from vectoros.kernel.endpoint import Endpoint
 from vectoros.kernel.errors import Error, Lookup
 from vectoros.kernel.methods import METHODS
 from vectoros.kernel.notification import Notification
-from vectoros.kernel.objects import SLOT_BITS, Right, Type
+from vectoros.kernel.objects import FIXED_BITS, SLOT_BITS, Right, Type
 from vectoros.kernel.reply import Reply
 from vectoros.kernel.root import PROCESSOR
 from vectoros.kernel.sched_context import SchedContext
@@ -21,6 +21,15 @@ from vectoros.kernel.scheduler import BITMAP, Processor
 from vectoros.kernel.slot import Slot
 from vectoros.kernel.tcb import CSPACE, POLICY, VSPACE, Tcb
 from vectoros.kernel.views import View
+
+PHYSMAP = 0xFFFF_8000_0000_0000
+"""Virtual address of physical address 0, in ring 0 (firmware/kernel_space.S, as the next two)."""
+
+KERNEL_BASE = 0xFFFF_FFFF_8000_0000
+"""Virtual address of the kernel's image less its physical one: -2 GiB."""
+
+GATE_VIRTUAL = 0xFFFF_FFFF_C000_0000
+"""Virtual address of the kernel gate's page, in ring 0."""
 
 
 def constants() -> dict[str, int]:
@@ -80,11 +89,11 @@ def _gate() -> dict[str, int]:
         **_named("OP", gate.Operation),
         **_named("OP", gate.Op),
         "OP_ADDRESS": gate.Operation.fields["target"].offset,
-        "PHYSMAP": abi.PHYSMAP,
-        "KERNEL_BASE": abi.KERNEL_BASE,
-        "GATE_VIRTUAL": abi.GATE_VIRTUAL,
+        "PHYSMAP": PHYSMAP,
+        "KERNEL_BASE": KERNEL_BASE,
+        "GATE_VIRTUAL": GATE_VIRTUAL,
         "COST_UNIT": abi.COST_UNIT,
-        "TCB_SIZE": abi.TCB_SIZE,
+        "TCB_SIZE": 1 << FIXED_BITS[Type.TCB],
         "TCB_FPU": abi.TCB_FPU,
     }
 
