@@ -5,7 +5,7 @@ Importing one registers its functions (``decodes``, ``finalises``).
 
 from __future__ import annotations
 
-from vectoros.kernel import (  # noqa: F401
+from vectoros.kernel import (  # noqa: F401  what registers itself needs no name here
     asid,
     audit,
     channel,

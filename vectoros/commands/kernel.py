@@ -23,8 +23,9 @@ a kernel has in memory is read from a snapshot, or from RAM as a file of bytes.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -65,6 +66,8 @@ def abi(name: str | None, as_json: bool) -> None:
         click.echo("\n\n".join(map(view.method_text, methods)))
 
 
+F = TypeVar("F", bound=Callable[..., object])
+
 SECTIONS = {
     "tree": "Who derived which capability from which, and in whose slot it is.",
     "threads": "What each thread does, and the time that it may use.",
@@ -75,7 +78,7 @@ SECTIONS = {
 }
 
 
-def section_options(function: Any) -> Any:  # noqa: ANN401  as click has it
+def section_options(function: F) -> F:
     """Add an option for each section."""
     for name, meaning in reversed(SECTIONS.items()):
         function = click.option(f"--{name}", is_flag=True, help=meaning)(function)
